@@ -1,0 +1,73 @@
+// ClientAgent: local Redis endpoints, and the tunnel behind them.
+//
+// One tunnel at a time takes new connections; one that the server agent wants to be left (GOAWAY) lives on until its
+// last connection has ended. A client that comes while there is none waits for it, up to the time-out.
+#ifndef REDWALL_GATEWAY_AGENT_CLIENT_AGENT_H_
+#define REDWALL_GATEWAY_AGENT_CLIENT_AGENT_H_
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "gateway/agent/client_link.h"
+#include "gateway/agent/client_tunnel.h"
+#include "gateway/agent/keys.h"
+#include "gateway/agent/log.h"
+#include "gateway/agent/process.h"
+#include "gateway/net/listener.h"
+#include "gateway/net/timer.h"
+
+namespace redwall::agent {
+
+class ClientAgent final : public Agent,
+                          public ClientLinkOwner,
+                          public ClientTunnelOwner,
+                          public net::TurnTask {
+ public:
+  // Reads keys and policy, opens the audit; binds and dials in Start.
+  static Result<std::unique_ptr<ClientAgent>, ConfigError> Make(net::Loop& loop, const ClientConfig& config);
+  ~ClientAgent() override;
+
+  Result<void, net::ListenError> Start() override;
+  void Reload() override;
+  void Reopen() override { core_->ReopenAudit(); }
+  void Drain(std::function<void()> drained) override;
+
+ private:
+  ClientAgent(ClientConfig config, std::unique_ptr<Core> core, ClientKeys keys);
+
+  void OnAccept(net::Socket socket, const std::string& route);
+  void OnLinkDone(ClientLink* link) override;
+  void OnTunnelUp(ClientTunnel* tunnel) override;
+  void OnTunnelActive() override;
+  void OnTunnelLeaving(ClientTunnel* tunnel) override;
+  void OnTunnelLost(ClientTunnel* tunnel, std::string_view why) override;
+  void OnTurnEnd() override { OpenWaiting(); }
+
+  void Connect();
+  void ConnectLater();
+  void OpenWaiting();
+  void OnTick();
+  void OnDrainTick();
+
+  const ClientConfig config_;
+  std::unique_ptr<Core> core_;
+  std::unique_ptr<ClientKeys> keys_;
+  std::unordered_map<ClientLink*, std::unique_ptr<ClientLink>> links_;
+  std::deque<ClientLink*> waiting_;  // in the order they came
+  std::unordered_map<ClientTunnel*, std::unique_ptr<ClientTunnel>> tunnels_;
+  ClientTunnel* current_ = nullptr;  // takes new connections, or will
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::size_t next_server_ = 0;
+  std::uint64_t backoff_ms_ = 0;
+  LimitedLog refusals_;
+  net::Timer retry_, tick_, drain_timer_;
+  std::function<void()> on_drained_;
+};
+
+}  // namespace redwall::agent
+
+#endif  // REDWALL_GATEWAY_AGENT_CLIENT_AGENT_H_

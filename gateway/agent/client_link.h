@@ -1,0 +1,75 @@
+// ClientLink: a Redis client at the client agent's site.
+//
+//     WAITING (for the tunnel; not read) ─ Open ─▶ OPEN ─ FIN, RST, tunnel gone, protocol error ─▶ FLUSHING ─▶ done
+#ifndef REDWALL_GATEWAY_AGENT_CLIENT_LINK_H_
+#define REDWALL_GATEWAY_AGENT_CLIENT_LINK_H_
+
+#include <cstdint>
+#include <string>
+
+#include "gateway/agent/link.h"
+
+namespace redwall::agent {
+
+class ClientLink;
+
+class ClientLinkOwner {
+ public:
+  // The link is over: forget it and give it to Core::Retire. Called once.
+  virtual void OnLinkDone(ClientLink* link) = 0;
+
+ protected:
+  ~ClientLinkOwner() = default;
+};
+
+class ClientLink final : public Link {
+ public:
+  ClientLink(Core& core, net::Socket socket, const std::string& route, ClientLinkOwner& owner);
+
+  // Precondition: the connection's session CanOpen().
+  void Open(net::TunnelConnection& connection, const proxy::Gate& gate, const std::string& identity);
+  // Answers an error that Redis itself would give, and closes.
+  void Refuse(std::string_view error);
+
+  bool waiting() const { return state_ == State::kWaiting; }
+  const net::TunnelConnection* connection() const { return connection_; }
+  const std::string& route() const { return route_; }
+  const std::string& address() const { return address_; }
+  std::int64_t since_ms() const { return since_ms_; }
+
+  void OnTunnelGone() override;
+  void CloseIfIdle() override;
+  // A client that doesn't take its last bytes isn't waited for longer than this. To be called now and then.
+  void OnTick(std::int64_t now_ms);
+
+ private:
+  enum class State : std::uint8_t { kWaiting, kOpen, kFlushing, kDone };
+
+  void OnOpened() override {}
+  void OnData(ByteView bytes) override;
+  void OnFinish() override;
+  void OnReset(tunnel::ResetCode code) override;
+  void OnWritable() override { Update(); }
+  void OnRead(MutableBytes bytes) override;
+  void OnReadEnd() override;
+  void OnError(int uv_error) override;
+  void OnDrained() override;
+  void ToRedis(std::string_view bytes) override { SendToStream(bytes); }
+  void ToClient(std::string_view bytes) override { SendToSocket(bytes); }
+
+  void Update();
+  void Flush();  // -> kFlushing
+  void Finish();
+
+  const std::string route_;
+  const std::string address_;
+  ClientLinkOwner& owner_;
+  State state_ = State::kWaiting;
+  std::int64_t since_ms_;      // of the present state
+  bool client_ended_ = false;  // its FIN came
+  bool fin_passed_on_ = false;
+};
+
+}  // namespace redwall::agent
+
+#endif  // REDWALL_GATEWAY_AGENT_CLIENT_LINK_H_

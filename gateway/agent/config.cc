@@ -1,0 +1,146 @@
+#include "gateway/agent/config.h"
+
+#include <set>
+#include <utility>
+
+#include "gateway/agent/config_reader.h"
+#include "gateway/json/strict_json.h"
+
+namespace redwall::agent {
+namespace {
+
+std::vector<net::Address> ReadAddresses(const json::Value& value, const PathBase& base) {
+  std::vector<net::Address> addresses;
+  for (const json::Value& item : value.Array()) addresses.push_back(ReadAddress(item, base));
+  if (addresses.empty()) value.Fail("expected at least one address");
+  return addresses;
+}
+
+Route ReadRoute(const std::string& name, const json::Value& object, const PathBase& base) {
+  Route route;
+  route.name = name;
+  if (name.empty() || name.size() > 255) object.Fail("a route's name has 1 to 255 bytes");
+  for (const char* later : {"cluster", "sentinel", "master", "tcp"}) object.NotYet(later);
+  if (const auto redis = object.Required("redis")) route.redis = ReadAddress(*redis, base);
+  if (const auto user = object.Member("user")) route.user = user->String();
+  route.password_file = ReadPath(object, "password_file", base);
+  if (!route.user.empty() && route.password_file.empty())
+    object.Fail("a \"user\" needs a \"password_file\"");
+  if (const auto upstream = object.Member("upstream")) {
+    if (upstream->OneOf({"dedicated", "shared"}) == 1)
+      upstream->Fail("\"shared\" is not supported by this version yet");
+  }
+  object.Finish();
+  return route;
+}
+
+ClientListener ReadListener(const json::Value& object, const PathBase& base) {
+  ClientListener listener;
+  if (const auto listen = object.Required("listen")) listener.listen = ReadAddress(*listen, base);
+  if (const auto route = object.Member("route")) listener.route = route->String();
+  if (const auto mode = object.Member("mode")) {
+    const std::string text = mode->String();
+    const bool octal = text.size() >= 3 && text.size() <= 4 &&
+                       text.find_first_not_of("01234567") == std::string::npos;
+    if (octal) {
+      listener.mode = static_cast<unsigned>(std::stoul(text, nullptr, 8));
+    } else {
+      mode->Fail("expected permission bits like \"0660\"");
+    }
+    if (!listener.listen.is_unix()) mode->Fail("\"mode\" is for unix sockets");
+  }
+  for (const char* later : {"node_ports", "cluster_mode"}) object.NotYet(later);
+  object.Finish();
+  return listener;
+}
+
+Result<void, ConfigError> CheckCommon(const CommonConfig& config) {
+  if (config.keys.empty() && config.identity.empty())
+    return ConfigError{"no key: give one with -k FILE (\"keys\"); `redwall keygen FILE` makes one"};
+  return {};
+}
+
+Result<json::Value, ConfigError> Read(const std::string& path) {
+  auto root = json::Value::ReadFile(path);
+  if (!root) return ConfigError{root.error().sentence};
+  return std::move(*root);
+}
+
+}  // namespace
+
+Result<ServerConfig, ConfigError> ReadServerConfig(const std::string& path) {
+  const auto root = Read(path);
+  if (!root) return root.error();
+  const PathBase base(path);
+  ServerConfig config;
+  ReadCommon(*root, base, config);
+  if (const auto listen = root->Member("listen")) config.listen = ReadAddresses(*listen, base);
+  config.authorized = ReadPath(*root, "authorized", base);
+  if (const auto routes = root->Member("routes")) {
+    for (const auto& [name, value] : routes->Members()) config.routes.push_back(ReadRoute(name, value, base));
+  }
+  root->Finish();
+  if (const auto status = root->status(); !status) return ConfigError{status.error().sentence};
+  return config;
+}
+
+Result<ClientConfig, ConfigError> ReadClientConfig(const std::string& path) {
+  const auto root = Read(path);
+  if (!root) return root.error();
+  const PathBase base(path);
+  ClientConfig config;
+  ReadCommon(*root, base, config);
+  if (const auto servers = root->Member("servers")) config.servers = ReadAddresses(*servers, base);
+  if (const auto key = root->Member("server_key")) config.server_key = key->String();
+  if (const auto listeners = root->Member("listeners")) {
+    for (const json::Value& item : listeners->Array())
+      config.listeners.push_back(ReadListener(item, base));
+  }
+  if (const auto tunnels = root->Member("tunnels"); tunnels && tunnels->Integer(1, 64) != 1)
+    tunnels->Fail("more than one tunnel is not supported by this version yet");
+  root->Finish();
+  if (const auto status = root->status(); !status) return ConfigError{status.error().sentence};
+  return config;
+}
+
+Result<void, ConfigError> Check(const ServerConfig& config) {
+  if (auto common = CheckCommon(config); !common) return common;
+  if (config.listen.empty())
+    return ConfigError{"nowhere to listen: give an address with -s ADDR (\"listen\")"};
+  if (config.routes.empty())
+    return ConfigError{"no Redis to forward to: give its address with -t ADDR (\"routes\")"};
+  std::set<std::string> names;
+  for (const Route& route : config.routes) {
+    if (!names.insert(route.name).second)
+      return ConfigError{"the route '" + route.name + "' is given twice"};
+  }
+  if (config.identity.empty() != config.authorized.empty())
+    return ConfigError{"an \"identity\" and the \"authorized\" agents belong together: give both or none"};
+  return {};
+}
+
+Result<void, ConfigError> Check(const ClientConfig& config) {
+  if (auto common = CheckCommon(config); !common) return common;
+  if (config.listeners.empty())
+    return ConfigError{"nowhere to listen: give an address with -s ADDR (\"listeners\")"};
+  if (config.servers.empty())
+    return ConfigError{"no server agent to connect to: give its address with -t ADDR (\"servers\")"};
+  if (config.identity.empty() != config.server_key.empty())
+    return ConfigError{"an \"identity\" and the server's public key (--server-key, \"server_key\") belong "
+                       "together: give both or none"};
+  return {};
+}
+
+Result<std::string, ConfigError> KindOfConfig(const std::string& path) {
+  const auto root = Read(path);
+  if (!root) return root.error();
+  const bool client = root->Member("servers").has_value() || root->Member("listeners").has_value();
+  const bool server = root->Member("routes").has_value() || root->Member("listen").has_value();
+  if (client == server) {
+    return ConfigError{path + ": neither a server's (\"listen\", \"routes\") nor a client's "
+                              "configuration (\"servers\", \"listeners\")"};
+  }
+  return std::string(client ? "client" : "server");
+}
+
+}  // namespace redwall::agent

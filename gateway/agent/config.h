@@ -1,0 +1,85 @@
+// What an agent is told: by flags, by a file, or by both. docs/configuration.md.
+#ifndef REDWALL_GATEWAY_AGENT_CONFIG_H_
+#define REDWALL_GATEWAY_AGENT_CONFIG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "gateway/net/address.h"
+#include "gateway/proxy/conversation.h"
+#include "gateway/tunnel/session.h"
+
+namespace redwall::agent {
+
+struct ConfigError {
+  std::string sentence;  // names the file, the JSON path (or the flag) and what was expected there
+};
+
+// Every limit of an agent.
+struct Limits {
+  std::size_t max_connections = 0;        // clients at once; client agent: 0 is no limit of its own
+  std::uint64_t timeout_ms = 5000;        // a handshake, a connect, and a client's wait for the tunnel
+  std::uint64_t drain_ms = 10000;         // what SIGTERM leaves to commands under way
+  std::size_t max_unauthenticated = 100;  // tunnel connections at once that haven't proved themselves
+  proxy::ConversationLimits conversation;
+  tunnel::SessionLimits session;
+};
+
+// What both agents have.
+struct CommonConfig {
+  std::vector<std::string> keys;  // files
+  std::string identity;           // file; empty: none
+  std::string policy;             // file; empty: everything is allowed
+  std::string audit;              // file, "-": standard output; empty: no audit
+  std::string name;               // this agent's, in the audit; by default the host's
+  std::string pidfile;
+  std::string user;               // to become, once listening
+  bool daemon = false;
+  std::string log_level = "info";
+  bool log_json = false;
+  Limits limits;
+};
+
+struct Route {
+  std::string name;
+  net::Address redis;
+  std::string user;           // empty: "default"
+  std::string password_file;  // empty: clients bring their own credentials
+};
+
+struct ServerConfig : CommonConfig {
+  std::vector<net::Address> listen;
+  std::string authorized;  // file; empty: no identities, shared keys only
+  std::vector<Route> routes;
+};
+
+struct ClientListener {
+  net::Address listen;
+  std::string route = "default";
+  unsigned mode = 0;  // of a unix socket's file
+};
+
+struct ClientConfig : CommonConfig {
+  std::vector<net::Address> servers;
+  std::string server_key;  // the server agent's public key; needed with an identity
+  std::vector<ClientListener> listeners;
+};
+
+// Reads a file. Relative paths in it are taken from its own folder. What is missing stays at its default: Check says
+// whether the whole makes sense, after the flags were added.
+Result<ServerConfig, ConfigError> ReadServerConfig(const std::string& path);
+Result<ClientConfig, ConfigError> ReadClientConfig(const std::string& path);
+
+Result<void, ConfigError> Check(const ServerConfig& config);
+Result<void, ConfigError> Check(const ClientConfig& config);
+
+// "server" or "client", by what the file holds; for `redwall config check`.
+Result<std::string, ConfigError> KindOfConfig(const std::string& path);
+
+}  // namespace redwall::agent
+
+#endif  // REDWALL_GATEWAY_AGENT_CONFIG_H_

@@ -1,0 +1,101 @@
+#include "gateway/agent/config_reader.h"
+
+#include <filesystem>
+#include <optional>
+
+namespace redwall::agent {
+namespace {
+
+constexpr std::int64_t kMaxBytes = 0x7fffffff;
+constexpr std::int64_t kMaxMs = 24LL * 3600 * 1000;
+
+// Replaces `field` where the member is there.
+template <class T>
+void ReadNumber(const json::Value& object, std::string_view name, std::int64_t least,
+                std::int64_t most, T& field) {
+  if (const auto value = object.Member(name)) field = static_cast<T>(value->Integer(least, most));
+}
+
+void ReadLimits(const json::Value& object, Limits& limits) {
+  ReadNumber(object, "max_connections", 1, 1000000, limits.max_connections);
+  ReadNumber(object, "timeout_ms", 1, kMaxMs, limits.timeout_ms);
+  ReadNumber(object, "drain_ms", 0, kMaxMs, limits.drain_ms);
+  ReadNumber(object, "max_unauthenticated", 1, 1000000, limits.max_unauthenticated);
+  ReadNumber(object, "max_inspected_bytes", 1024, 0xffffffffLL, limits.conversation.request.max_inspected);
+  ReadNumber(object, "max_argument_bytes", 1024, 1LL << 40, limits.conversation.request.max_bulk);
+  ReadNumber(object, "max_reply_depth", 8, 10000, limits.conversation.reply.max_depth);
+  ReadNumber(object, "max_pending_commands", 16, kMaxBytes, limits.conversation.max_pending);
+  ReadNumber(object, "stream_window_bytes", 16384, kMaxBytes, limits.session.stream_window);
+  ReadNumber(object, "session_window_bytes", 16384, kMaxBytes, limits.session.session_window);
+  ReadNumber(object, "max_streams", 1, 1000000, limits.session.max_streams);
+  ReadNumber(object, "max_unanswered_opens", 1, 1000000, limits.session.max_unanswered);
+  ReadNumber(object, "max_replay_bytes", 65536, kMaxBytes, limits.session.max_replay);
+  ReadNumber(object, "ping_after_ms", 100, kMaxMs, limits.session.ping_after_ms);
+  ReadNumber(object, "dead_after_ms", 200, kMaxMs, limits.session.dead_after_ms);
+  object.Finish();
+}
+
+void ReadAudit(const json::Value& object, const PathBase& base, CommonConfig& config) {
+  config.audit = ReadPath(object, "file", base);
+  if (config.audit.empty()) object.Fail("an audit needs a \"file\"");
+  for (const char* later : {"when_full", "rotate", "max_bytes", "max_age", "keep", "sinks", "syslog", "redis", "sign"})
+    object.NotYet(later);
+  object.Finish();
+}
+
+}  // namespace
+
+PathBase::PathBase(const std::string& config_path)
+    : folder_(std::filesystem::path(config_path).parent_path().string()) {}
+
+std::string PathBase::Resolve(const std::string& path) const {
+  if (path.empty() || path == "-" || path[0] == '/' || folder_.empty()) return path;
+  return folder_ + "/" + path;
+}
+
+std::string ReadPath(const json::Value& parent, std::string_view name, const PathBase& base) {
+  const auto value = parent.Member(name);
+  if (!value) return {};
+  const std::string path = value->String();
+  if (path.empty()) value->Fail("expected a file's path");
+  return base.Resolve(path);
+}
+
+net::Address ReadAddress(const json::Value& value, const PathBase& base) {
+  auto address = net::Address::Parse(value.String());
+  if (!address) {
+    value.Fail(address.error().sentence);
+    return {};
+  }
+  address->path = base.Resolve(address->path);
+  return *address;
+}
+
+void ReadCommon(const json::Value& root, const PathBase& base, CommonConfig& config) {
+  if (const auto keys = root.Member("keys")) {
+    for (const std::string& key : keys->Strings()) config.keys.push_back(base.Resolve(key));
+  }
+  config.identity = ReadPath(root, "identity", base);
+  config.policy = ReadPath(root, "policy", base);
+  if (const auto audit = root.Member("audit")) {
+    if (audit->is_string()) {
+      config.audit = base.Resolve(audit->String());
+    } else {
+      ReadAudit(*audit, base, config);
+    }
+  }
+  if (const auto name = root.Member("name")) config.name = name->String();
+  config.pidfile = ReadPath(root, "pidfile", base);
+  if (const auto user = root.Member("user")) config.user = user->String();
+  if (const auto level = root.Member("log_level")) {
+    static const std::vector<std::string_view> levels = {"debug", "info", "warn", "error"};
+    config.log_level = levels[level->OneOf(levels)];
+  }
+  if (const auto json = root.Member("log_json")) config.log_json = json->Bool();
+  if (const auto limits = root.Member("limits")) ReadLimits(*limits, config.limits);
+  if (const auto threads = root.Member("threads"); threads && threads->Integer(1, 1024) != 1)
+    threads->Fail("more than one thread is not supported by this version yet");
+  root.NotYet("admin");
+}
+
+}  // namespace redwall::agent

@@ -1,0 +1,70 @@
+// Core: what all parts of an agent share.
+#ifndef REDWALL_GATEWAY_AGENT_CORE_H_
+#define REDWALL_GATEWAY_AGENT_CORE_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "gateway/agent/config.h"
+#include "gateway/audit/recorder.h"
+#include "gateway/net/loop.h"
+#include "gateway/policy/policy.h"
+#include "gateway/proxy/conversation.h"
+#include "resp/command_table.h"
+
+namespace redwall::agent {
+
+// Something that may be on the call stack when it ends, and is therefore deleted at the end of the turn.
+class Retirable {
+ public:
+  virtual ~Retirable() = default;
+};
+
+class Core final : public net::TurnTask {
+ public:
+  // `side`: "client" or "server".
+  static Result<std::unique_ptr<Core>, ConfigError> Make(net::Loop& loop, const std::string& side,
+                                                         const CommonConfig& config);
+  ~Core() override;
+
+  net::Loop& loop() { return loop_; }
+  const Limits& limits() const { return config_.limits; }
+  const std::string& name() const { return name_; }
+  audit::Recorder& recorder() { return recorder_; }
+  const std::shared_ptr<const policy::Policy>& policy() const { return policy_; }
+
+  // What a conversation needs; `gate` and `login` are borrowed.
+  proxy::Environment MakeEnvironment(const proxy::Gate& gate, std::string_view login);
+
+  // Reads the policy's file again. On an error the old one stays.
+  Result<void, ConfigError> ReloadPolicy();
+  void ReopenAudit();
+  void RecordEvent(std::string_view name, std::vector<std::pair<std::string_view, std::string>> fields);
+
+  // Deletes at the end of the turn.
+  void Retire(std::unique_ptr<Retirable> object);
+
+ private:
+  Core(net::Loop& loop, const std::string& side, const CommonConfig& config,
+       std::shared_ptr<const policy::Policy> policy, std::unique_ptr<audit::FileSink> sink);
+  void OnTurnEnd() override;
+  void WarnAboutPolicy() const;
+
+  net::Loop& loop_;
+  const CommonConfig config_;
+  std::string name_;
+  std::shared_ptr<const policy::Policy> policy_;
+  audit::Recorder recorder_;
+  bool audit_failed_ = false;
+  std::vector<std::unique_ptr<Retirable>> retired_;
+};
+
+// Reads the policy of a configuration; the one that allows everything where it names none.
+Result<std::shared_ptr<const policy::Policy>, ConfigError> ReadPolicy(const CommonConfig& config);
+
+}  // namespace redwall::agent
+
+#endif  // REDWALL_GATEWAY_AGENT_CORE_H_

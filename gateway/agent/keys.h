@@ -1,0 +1,50 @@
+// The key material of an agent, read from its files.
+#ifndef REDWALL_GATEWAY_AGENT_KEYS_H_
+#define REDWALL_GATEWAY_AGENT_KEYS_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "crypto/keyring.h"
+#include "crypto/secure_channel.h"
+#include "gateway/agent/config.h"
+
+namespace redwall::agent {
+
+// What a client agent proves itself with.
+struct ClientKeys {
+  std::vector<crypto::SharedKey> keys;  // the first one is used
+  std::optional<crypto::Identity> identity;
+  crypto::PublicKey server_key{};
+
+  crypto::SecureChannel::InitiatorKeys initiator() const;
+};
+Result<ClientKeys, ConfigError> ReadClientKeys(const ClientConfig& config);
+
+// What a server agent accepts, and what else its file of authorized agents says.
+struct AgentRights {
+  std::string name;
+  std::vector<std::string> routes;  // empty: all
+};
+struct ServerKeys {
+  std::shared_ptr<const crypto::Keyring> keyring;
+  std::vector<std::string> key_names;  // of the shared keys
+  std::vector<AgentRights> agents;
+
+  // Whether a session of this identity may go on; false after its key or its line was taken away.
+  bool Knows(const std::string& identity) const;
+  // Whether the agent may use the route. Who comes with a shared key may use all.
+  bool MayUse(const std::string& identity, const std::string& route) const;
+};
+Result<ServerKeys, ConfigError> ReadServerKeys(const ServerConfig& config);
+
+// The AUTH command that a route's credentials make, encoded; empty where the route has none. The password is the
+// file's first line.
+Result<crypto::Secret, ConfigError> ReadLogin(const Route& route);
+
+}  // namespace redwall::agent
+
+#endif  // REDWALL_GATEWAY_AGENT_KEYS_H_

@@ -1,0 +1,47 @@
+#include "gateway/agent/link.h"
+
+#include <utility>
+
+namespace redwall::agent {
+
+void Link::StartConversation(const proxy::Gate& gate, std::string_view login, audit::Subject subject,
+                             std::string user) {
+  conversation_ = std::make_unique<proxy::Conversation>(core_.MakeEnvironment(gate, login), *this,
+                                                        std::move(subject), std::move(user));
+}
+
+void Link::SendToStream(std::string_view bytes) {
+  if (session() != nullptr) session()->Send(stream_, AsBytes(bytes));
+}
+
+void Link::SendToSocket(std::string_view bytes) {
+  if (socket_) socket_->Write(AsBytes(bytes));
+}
+
+void Link::CloseStream(tunnel::ResetCode code) {
+  if (session() == nullptr) return;
+  session()->Close(stream_, code);
+  Wake();
+  connection_ = nullptr;
+}
+
+void Link::LeaveStream() {
+  if (session() == nullptr) return;
+  session()->Finish(stream_);
+  session()->Detach(stream_);
+  Wake();
+  connection_ = nullptr;
+}
+
+void Link::ReturnCredit() {
+  if (credit_held_ == 0 || session() == nullptr) return;
+  session()->Consumed(stream_, std::exchange(credit_held_, 0));
+  Wake();
+}
+
+void Link::Wake() {
+  if (connection_ != nullptr) connection_->Wake();
+  core_.RequestTurnEnd();
+}
+
+}  // namespace redwall::agent

@@ -1,0 +1,64 @@
+// Link: one Redis client connection at one of the two sites: a local socket, a stream of the tunnel, and the
+// Conversation between them. What differs between the sites is in ClientLink and ServerLink.
+//
+//     client agent:  socket (a Redis client) ─ requests ─▶ Conversation ─▶ stream
+//     server agent:  stream ─ requests ─▶ Conversation ─▶ socket (Redis)
+//
+// Back-pressure: a socket isn't read while the stream's backlog is high; the stream's credit isn't given back before
+// the socket has taken the bytes.
+#ifndef REDWALL_GATEWAY_AGENT_LINK_H_
+#define REDWALL_GATEWAY_AGENT_LINK_H_
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "gateway/agent/core.h"
+#include "gateway/net/socket.h"
+#include "gateway/net/tunnel_connection.h"
+#include "gateway/proxy/conversation.h"
+#include "gateway/tunnel/session.h"
+
+namespace redwall::agent {
+
+class Link : public Retirable,
+             public tunnel::StreamHandler,
+             public net::SocketHandler,
+             public proxy::Outlet {
+ public:
+  // The tunnel is gone, or the agent stops: ends what can be ended. The owner forgets the link by then or by OnLinkDone.
+  virtual void OnTunnelGone() = 0;
+  // For a drain: ends the connection if nothing is under way on it.
+  virtual void CloseIfIdle() = 0;
+
+ protected:
+  // Bytes that a refused request may pile up in answers, before no more requests are taken from that client.
+  static constexpr std::size_t kMaxAnswers = 4 * 1024 * 1024;
+
+  explicit Link(Core& core) : core_(core) {}
+
+  tunnel::Session* session() { return connection_ == nullptr ? nullptr : connection_->session(); }
+  void StartConversation(const proxy::Gate& gate, std::string_view login, audit::Subject subject,
+                         std::string user);
+  void SendToStream(std::string_view bytes);
+  void SendToSocket(std::string_view bytes);
+  // Ends the stream with RST, or its use by us, where there is one.
+  void CloseStream(tunnel::ResetCode code);
+  void LeaveStream();
+  // Gives back the credit of stream bytes that are done with.
+  void ReturnCredit();
+  void Wake();
+
+  Core& core_;
+  std::optional<net::Socket> socket_;
+  net::TunnelConnection* connection_ = nullptr;  // null: no stream
+  tunnel::StreamId stream_ = 0;
+  std::size_t credit_held_ = 0;
+  std::unique_ptr<proxy::Conversation> conversation_;
+};
+
+}  // namespace redwall::agent
+
+#endif  // REDWALL_GATEWAY_AGENT_LINK_H_

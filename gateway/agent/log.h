@@ -1,0 +1,32 @@
+// The operator's log: one line an event, on standard error. Text by default, JSON objects on request.
+#ifndef REDWALL_GATEWAY_AGENT_LOG_H_
+#define REDWALL_GATEWAY_AGENT_LOG_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace redwall::agent {
+
+// To be called once, before the first line. False: `level` isn't one of debug, info, warn, error.
+bool SetUpLog(const std::string& level, bool json);
+
+// Control characters in `message` are replaced, so that what a peer said can't forge a line.
+void LogDebug(std::string_view message);
+void LogInfo(std::string_view message);
+void LogWarn(std::string_view message);
+void LogError(std::string_view message);
+
+// At most one line in ten seconds for things that a stranger can cause; says how many were left out.
+class LimitedLog {
+ public:
+  void Warn(std::string_view message, std::int64_t now_ms);
+
+ private:
+  std::int64_t last_ms_ = -1;
+  std::uint64_t left_out_ = 0;
+};
+
+}  // namespace redwall::agent
+
+#endif  // REDWALL_GATEWAY_AGENT_LOG_H_

@@ -1,0 +1,168 @@
+#include "gateway/agent/server_agent.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace redwall::agent {
+namespace {
+
+constexpr std::uint64_t kDrainTickMs = 50;
+
+}  // namespace
+
+Result<ServerAgent::Upstreams, ConfigError> ServerAgent::ReadUpstreams(const ServerConfig& config) {
+  Upstreams upstreams;
+  for (const Route& route : config.routes) {
+    auto login = ReadLogin(route);
+    if (!login) return login.error();
+    auto upstream = std::make_shared<Upstream>();
+    upstream->route = route;
+    upstream->login = std::move(*login);
+    upstreams.emplace(route.name, std::move(upstream));
+  }
+  return upstreams;
+}
+
+Result<std::unique_ptr<ServerAgent>, ConfigError> ServerAgent::Make(net::Loop& loop,
+                                                                    const ServerConfig& config) {
+  auto keys = ReadServerKeys(config);
+  if (!keys) return keys.error();
+  auto upstreams = ReadUpstreams(config);
+  if (!upstreams) return upstreams.error();
+  auto core = Core::Make(loop, "server", config);
+  if (!core) return core.error();
+  return std::unique_ptr<ServerAgent>(
+      new ServerAgent(config, std::move(*core), std::move(*keys), std::move(*upstreams)));
+}
+
+ServerAgent::ServerAgent(ServerConfig config, std::unique_ptr<Core> core, ServerKeys keys,
+                         Upstreams upstreams)
+    : config_(std::move(config)),
+      core_(std::move(core)),
+      keys_(std::move(keys)),
+      upstreams_(std::move(upstreams)),
+      drain_timer_(core_->loop()) {}
+
+ServerAgent::~ServerAgent() {
+  tunnels_.clear();
+  core_->RecordEvent("stop", {});
+}
+
+Result<void, net::ListenError> ServerAgent::Start() {
+  for (const net::Address& address : config_.listen) {
+    auto listener = net::Listener::Open(core_->loop(), address, 0,
+                                        [this](net::Socket socket) { OnAccept(std::move(socket)); });
+    if (!listener) return listener.error();
+    LogInfo("listening on " + (*listener)->address());
+    listeners_.push_back(std::move(*listener));
+  }
+  for (const auto& [name, upstream] : upstreams_)
+    LogInfo("route '" + name + "' goes to Redis at " + upstream->route.redis.ToString());
+  core_->RecordEvent("start", {});
+  return {};
+}
+
+void ServerAgent::OnAccept(net::Socket socket) {
+  if (unauthenticated_ >= config_.limits.max_unauthenticated) {
+    strangers_.Warn("too many connections that haven't proved themselves: one was closed",
+                    core_->loop().now_ms());
+    return;
+  }
+  ++unauthenticated_;
+  auto tunnel = std::make_unique<ServerTunnel>(
+      *core_, std::move(socket), crypto::SecureChannel::Responder(keys_.keyring, &replays_), *this);
+  ServerTunnel* const made = tunnel.get();
+  tunnels_.emplace(made, std::move(tunnel));
+}
+
+void ServerAgent::OnTunnelUp(ServerTunnel* tunnel) {
+  --unauthenticated_;
+  LogInfo("agent '" + tunnel->identity() + "' is connected from " + tunnel->peer_address());
+  core_->RecordEvent("tunnel-up", {{"session", tunnel->session_name()},
+                                   {"identity", tunnel->identity()},
+                                   {"peer", tunnel->peer_address()},
+                                   {"peer_name", tunnel->agent_name()}});
+}
+
+void ServerAgent::OnTunnelDone(ServerTunnel* tunnel, std::string_view why) {
+  const auto it = tunnels_.find(tunnel);
+  if (it == tunnels_.end()) return;
+  if (tunnel->up()) {
+    LogInfo("agent '" + tunnel->identity() + "' from " + tunnel->peer_address() +
+            " is gone: " + std::string(why));
+    core_->RecordEvent("tunnel-down", {{"session", tunnel->session_name()},
+                                       {"identity", tunnel->identity()},
+                                       {"why", std::string(why)}});
+  } else {
+    --unauthenticated_;
+    strangers_.Warn("a connection from " + tunnel->peer_address() + " was refused: " + std::string(why),
+                    core_->loop().now_ms());
+  }
+  core_->Retire(std::move(it->second));
+  tunnels_.erase(it);
+}
+
+std::shared_ptr<const Upstream> ServerAgent::FindRoute(const std::string& identity, std::string_view route,
+                                                       tunnel::ResetCode& refusal) {
+  const auto it = upstreams_.find(std::string(route));
+  if (it == upstreams_.end()) {
+    refusal = tunnel::ResetCode::kUnknownRoute;
+    return nullptr;
+  }
+  if (!keys_.MayUse(identity, it->first)) {
+    refusal = tunnel::ResetCode::kNotPermitted;
+    return nullptr;
+  }
+  return it->second;
+}
+
+void ServerAgent::OnUpstreamTrouble(const std::string& sentence) {
+  upstream_trouble_.Warn(sentence, core_->loop().now_ms());
+}
+
+// All or nothing: everything is read before anything is replaced.
+void ServerAgent::Reload() {
+  auto keys = ReadServerKeys(config_);
+  auto upstreams = ReadUpstreams(config_);
+  const ConfigError* error = !keys ? &keys.error() : !upstreams ? &upstreams.error() : nullptr;
+  const auto policy = error == nullptr ? core_->ReloadPolicy() : Result<void, ConfigError>();
+  if (!policy) error = &policy.error();
+  if (error != nullptr) {
+    LogError("nothing was reloaded, the old configuration stays: " + error->sentence);
+    core_->RecordEvent("reload-failed", {{"why", error->sentence}});
+    return;
+  }
+  keys_ = std::move(*keys);
+  upstreams_ = std::move(*upstreams);
+  std::vector<ServerTunnel*> revoked;
+  for (const auto& [tunnel, owned] : tunnels_) {
+    if (!tunnel->up()) continue;
+    if (keys_.Knows(tunnel->identity())) {
+      tunnel->SetPolicy(*core_->policy());
+    } else {
+      revoked.push_back(tunnel);
+    }
+  }
+  for (ServerTunnel* tunnel : revoked) tunnel->Abort("its key was taken away");
+  LogInfo("policy, keys and authorized agents were reloaded");
+  core_->RecordEvent("policy-reloaded", {});
+}
+
+void ServerAgent::Drain(std::function<void()> drained) {
+  on_drained_ = std::move(drained);
+  listeners_.clear();
+  std::vector<ServerTunnel*> tunnels;
+  for (const auto& [tunnel, owned] : tunnels_) tunnels.push_back(tunnel);
+  for (ServerTunnel* tunnel : tunnels) tunnel->BeginDrain();
+  drain_timer_.Start(kDrainTickMs, kDrainTickMs, [this] { OnDrainTick(); });
+}
+
+void ServerAgent::OnDrainTick() {
+  for (const auto& [tunnel, owned] : tunnels_) tunnel->CloseIdle();
+  if (!std::all_of(tunnels_.begin(), tunnels_.end(), [](const auto& item) { return item.first->drained(); }))
+    return;
+  drain_timer_.Stop();
+  on_drained_();
+}
+
+}  // namespace redwall::agent

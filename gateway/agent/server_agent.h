@@ -1,0 +1,60 @@
+// ServerAgent: accepts tunnels, forwards to Redis.
+#ifndef REDWALL_GATEWAY_AGENT_SERVER_AGENT_H_
+#define REDWALL_GATEWAY_AGENT_SERVER_AGENT_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "crypto/keyring.h"
+#include "gateway/agent/keys.h"
+#include "gateway/agent/log.h"
+#include "gateway/agent/process.h"
+#include "gateway/agent/server_tunnel.h"
+#include "gateway/net/listener.h"
+#include "gateway/net/timer.h"
+
+namespace redwall::agent {
+
+class ServerAgent final : public Agent, public ServerTunnelOwner {
+ public:
+  // Reads keys, policy and credentials, opens the audit; binds in Start.
+  static Result<std::unique_ptr<ServerAgent>, ConfigError> Make(net::Loop& loop, const ServerConfig& config);
+  ~ServerAgent() override;
+
+  Result<void, net::ListenError> Start() override;
+  void Reload() override;
+  void Reopen() override { core_->ReopenAudit(); }
+  void Drain(std::function<void()> drained) override;
+
+ private:
+  using Upstreams = std::unordered_map<std::string, std::shared_ptr<const Upstream>>;
+  ServerAgent(ServerConfig config, std::unique_ptr<Core> core, ServerKeys keys, Upstreams upstreams);
+  static Result<Upstreams, ConfigError> ReadUpstreams(const ServerConfig& config);
+
+  void OnAccept(net::Socket socket);
+  void OnTunnelDone(ServerTunnel* tunnel, std::string_view why) override;
+  void OnTunnelUp(ServerTunnel* tunnel) override;
+  std::shared_ptr<const Upstream> FindRoute(const std::string& identity, std::string_view route,
+                                            tunnel::ResetCode& refusal) override;
+  void OnUpstreamTrouble(const std::string& sentence) override;
+  void OnDrainTick();
+
+  const ServerConfig config_;
+  std::unique_ptr<Core> core_;
+  ServerKeys keys_;
+  Upstreams upstreams_;
+  crypto::ReplayCache replays_;
+  std::unordered_map<ServerTunnel*, std::unique_ptr<ServerTunnel>> tunnels_;
+  std::size_t unauthenticated_ = 0;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  LimitedLog strangers_, upstream_trouble_;
+  net::Timer drain_timer_;
+  std::function<void()> on_drained_;
+};
+
+}  // namespace redwall::agent
+
+#endif  // REDWALL_GATEWAY_AGENT_SERVER_AGENT_H_

@@ -1,0 +1,89 @@
+// ServerLink: a Redis client's connection at the server agent's site: its own connection to Redis.
+//
+//     DIALING ─ connected ─▶ LOGIN (where the route has credentials) ─ OK ─▶ OPEN ─ Redis's FIN ─▶ done
+//        └──────── any failure, RST, tunnel gone: done, with a RST that says why ────────┘
+//
+// What the client sends before OPEN waits here; the stream's window bounds it.
+#ifndef REDWALL_GATEWAY_AGENT_SERVER_LINK_H_
+#define REDWALL_GATEWAY_AGENT_SERVER_LINK_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "crypto/secret.h"
+#include "gateway/agent/link.h"
+#include "gateway/net/dialer.h"
+#include "resp/reply_scanner.h"
+
+namespace redwall::agent {
+
+class ServerLink;
+
+// A route with what was read for it.
+struct Upstream {
+  Route route;
+  crypto::Secret login;  // the AUTH command, encoded; may be empty
+};
+
+class ServerLinkOwner {
+ public:
+  // The link is over: forget it and give it to Core::Retire. Called once.
+  virtual void OnLinkDone(ServerLink* link) = 0;
+  // Redis can't be reached or refuses the agent's credentials: for the log, once in a while.
+  virtual void OnUpstreamTrouble(const std::string& sentence) = 0;
+
+ protected:
+  ~ServerLinkOwner() = default;
+};
+
+class ServerLink final : public Link {
+ public:
+  // `upstream` lives as long as the link, replaced ones included (shared). `gate` outlives the link.
+  ServerLink(Core& core, net::TunnelConnection& connection, tunnel::StreamId stream,
+             std::shared_ptr<const Upstream> upstream, const proxy::Gate& gate, audit::Subject subject,
+             ServerLinkOwner& owner);
+
+  const std::string& route() const { return upstream_->route.name; }
+
+  void OnTunnelGone() override;
+  void CloseIfIdle() override;
+
+ private:
+  enum class State : std::uint8_t { kDialing, kLogin, kOpen, kDone };
+
+  void OnOpened() override {}
+  void OnData(ByteView bytes) override;
+  void OnFinish() override;
+  void OnReset(tunnel::ResetCode code) override;
+  void OnWritable() override { Update(); }
+  void OnRead(MutableBytes bytes) override;
+  void OnReadEnd() override;
+  void OnError(int uv_error) override;
+  void OnDrained() override { Update(); }
+  void ToRedis(std::string_view bytes) override { SendToSocket(bytes); }
+  void ToClient(std::string_view bytes) override { SendToStream(bytes); }
+
+  void OnConnected(Result<net::Socket, net::DialError> socket);
+  void ReadLogin(std::string_view bytes);
+  void BecomeOpen();
+  void Update();
+  // Ends the stream: by RST with a code, or after what was sent.
+  void Fail(tunnel::ResetCode code);
+  void Leave();
+  void Done();
+
+  std::shared_ptr<const Upstream> upstream_;
+  ServerLinkOwner& owner_;
+  std::optional<net::Dial> dial_;
+  State state_ = State::kDialing;
+  std::string waiting_;  // requests that came before OPEN
+  std::string login_reply_;
+  resp::ReplyScanner login_scanner_;
+  bool client_ended_ = false;
+  bool fin_passed_on_ = false;
+};
+
+}  // namespace redwall::agent
+
+#endif  // REDWALL_GATEWAY_AGENT_SERVER_LINK_H_

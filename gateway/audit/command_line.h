@@ -1,0 +1,31 @@
+// The audit line of a command, in the parts that are known at different times.
+//
+//     {"v":1,"seq":7 | ,"ts":... ,"argc":2 | ,"bytes_in":31,"bytes_out":5 | ,"decision":... |
+//     ,"result":... }
+//                      `head`                                              `tail`
+#ifndef REDWALL_GATEWAY_AUDIT_COMMAND_LINE_H_
+#define REDWALL_GATEWAY_AUDIT_COMMAND_LINE_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "gateway/audit/event.h"
+
+namespace redwall::audit {
+
+inline constexpr std::size_t kMaxListed = 64;       // keys, channels, arguments in one line
+inline constexpr std::size_t kMaxFieldBytes = 256;  // of a user's or a client's name and the like
+
+// Appends to `out` what is known when the command arrives: head, '\n' (which JSON text never
+// holds), tail. `ts`: the formatted time.
+void AppendStart(std::string_view ts, std::string_view side, std::string_view agent,
+                 const policy::AuditSettings& settings, const CommandStart& start,
+                 std::string& out);
+
+// Appends the line behind its `{"v":1,"seq":N`, up to its end '\n'. `start`: what AppendStart made.
+void AppendRest(std::string_view start, const CommandEnd& end, std::string& out);
+
+}  // namespace redwall::audit
+
+#endif  // REDWALL_GATEWAY_AUDIT_COMMAND_LINE_H_

@@ -1,0 +1,35 @@
+#include "gateway/proxy/conversation.h"
+
+#include <utility>
+
+namespace redwall::proxy {
+
+Conversation::Conversation(const Environment& environment, Outlet& outlet, audit::Subject subject,
+                           std::string user)
+    : environment_(environment),
+      outlet_(outlet),
+      subject_(std::move(subject)),
+      parser_(environment.limits->request),
+      scanner_(environment.limits->reply),
+      user_(std::move(user)) {}
+
+Conversation::~Conversation() { OnClosed(); }
+
+bool Conversation::idle() const {
+  return queue_.empty() && !in_frame_ && held_.empty() && !transaction_.open && !raw_ && !monitor_ &&
+         !pubsub_.subscribed() && (intake_ == Intake::kCommands || intake_ == Intake::kClosed);
+}
+
+void Conversation::OnClosed() {
+  finished_ = true;
+  intake_ = Intake::kClosed;
+  while (!queue_.empty()) FinishSlot(audit::CommandEnd::Result::kNone, {});
+}
+
+void Conversation::Fail(std::string_view why) {
+  if (failure_.empty()) failure_ = why;
+  finished_ = true;
+  intake_ = Intake::kClosed;
+}
+
+}  // namespace redwall::proxy

@@ -1,0 +1,235 @@
+// The reply half of Conversation: Redis -> reply queue -> client.
+#include <algorithm>
+#include <utility>
+
+#include "gateway/proxy/conversation.h"
+#include "resp/writer.h"
+
+namespace redwall::proxy {
+namespace {
+
+using resp::Verb;
+using Result = audit::CommandEnd::Result;
+
+constexpr std::string_view kExecAbort = "EXECABORT Transaction discarded because of previous errors.";
+constexpr std::size_t kMaxWithheld = 64 * 1024;  // a status line or an error; Redis's are far shorter
+
+// "1339518083.107412 [0 127.0.0.1:60866] "keys" "*"": what MONITOR prints.
+bool IsMonitorLine(std::string_view text) {
+  const auto digits = [&text] {
+    const std::size_t end = std::min(text.find_first_not_of("0123456789"), text.size());
+    text.remove_prefix(end);
+    return end > 0;
+  };
+  const auto literal = [&text](std::string_view expected) {
+    if (!text.starts_with(expected)) return false;
+    text.remove_prefix(expected.size());
+    return true;
+  };
+  return digits() && literal(".") && digits() && literal(" [");
+}
+
+bool IsErrorType(char type) { return type == '-' || type == '!'; }
+
+}  // namespace
+
+void Conversation::OnReply(std::string_view bytes, const Now& now) {
+  std::size_t done = 0;
+  while (!finished_ && done < bytes.size()) {
+    if (raw_) {
+      outlet_.ToClient(bytes.substr(done));
+      break;
+    }
+    const std::string_view rest = bytes.substr(done);
+    if (!in_frame_ && !BeginFrame(rest.front(), now)) continue;  // it became raw
+    std::size_t used = 0;
+    const resp::ScanStatus status = scanner_.Scan(rest, used);
+    if (status == resp::ScanStatus::kError) {
+      FlushReplies();
+      return Fail("what came from Redis isn't the Redis protocol");
+    }
+    const std::string_view piece = rest.substr(0, used);
+    frame_bytes_ += used;
+    done += used;
+    if (!withhold_) {
+      replies_ = replies_.empty() ? piece : std::string_view(replies_.data(), replies_.size() + used);
+    } else if (withheld_.size() + used <= kMaxWithheld) {
+      withheld_.append(piece);
+    } else {
+      return Fail("Redis's answer to a command of the gateway's own is too long");
+    }
+    if (status == resp::ScanStatus::kFrame) EndFrame();
+  }
+  FlushReplies();
+  if (paused_ && !finished_ && queue_.size() <= environment_.limits->max_pending / 2) {
+    paused_ = false;
+    OnRequest({}, now);
+  }
+}
+
+// The first byte of a frame. False: the connection has become raw, and the byte belongs to the raw stream.
+bool Conversation::BeginFrame(char first, const Now& now) {
+  in_frame_ = true;
+  frame_bytes_ = 0;
+  frame_started_us_ = now.mono_us;
+  withhold_ = false;
+  if (queue_.empty()) return true;
+  const Slot& slot = queue_.front();
+  const bool line = first == '+' || first == '-';
+  withhold_ = line && (slot.kind == Slot::Kind::kAborted || slot.kind == Slot::Kind::kSwallowed);
+  if (withhold_) FlushReplies();
+  // SYNC and PSYNC are refused with an error like any command; anything else opens the replication stream.
+  if ((slot.verb == Verb::kSync || slot.verb == Verb::kPsync) && first != '-') {
+    in_frame_ = false;
+    raw_ = true;
+    FlushReplies();
+    while (!queue_.empty()) FinishSlot(Result::kNone, {});
+    return false;
+  }
+  return true;
+}
+
+void Conversation::EndFrame() {
+  in_frame_ = false;
+  const resp::ReplyScanner::Frame frame = scanner_.frame();
+  const Verb confirmed = frame.type == '>' || (frame.type == '*' && protocol_ == 2)
+                             ? ConfirmedVerb(frame.text)
+                             : Verb::kOther;
+  const bool has_slot = !queue_.empty();
+  if (has_slot && confirmed != Verb::kOther && queue_.front().kind == Slot::Kind::kPubsub &&
+      queue_.front().verb == confirmed) {
+    EndConfirmation(confirmed, frame);
+  } else if (IsOutOfBand(frame, confirmed)) {
+    pubsub_.Confirm(confirmed, frame.last_integer);
+    if (withhold_) outlet_.ToClient(withheld_);
+  } else if (has_slot) {
+    EndReply(frame);
+  } else if (!IsErrorType(frame.type) && !reply_mode_used_) {
+    // An error may come unasked (maxclients, protected mode); anything else can't be Redis.
+    replies_ = {};
+    return Fail("Redis sent a reply that nobody asked for");
+  }
+  withheld_.clear();
+  withhold_ = false;
+  FlushLocals();
+}
+
+// Pushes, and what in RESP2 comes between replies: messages of subscriptions, MONITOR's lines.
+bool Conversation::IsOutOfBand(const resp::ReplyScanner::Frame& frame, Verb confirmed) const {
+  if (frame.type == '>') return true;
+  if (frame.type == '+') return monitor_ && IsMonitorLine(frame.text);
+  if (frame.type != '*' || protocol_ != 2) return false;
+  if (!pubsub_.subscribed() && !subscribed_by_exec_) return false;  // an ordinary array may look alike
+  return IsPubsubMessage(frame.text) || confirmed == Verb::kSunsubscribe ||
+         (confirmed != Verb::kOther && subscribed_by_exec_);
+}
+
+void Conversation::EndConfirmation(Verb verb, const resp::ReplyScanner::Frame& frame) {
+  Slot& slot = queue_.front();
+  if (slot.first_byte_us < 0) slot.first_byte_us = frame_started_us_;
+  slot.bytes_out += frame_bytes_;
+  if (slot.confirmations == 0) slot.confirmations = pubsub_.ConfirmationsOfAll(verb);
+  pubsub_.Confirm(verb, frame.last_integer);
+  if (--slot.confirmations == 0) FinishSlot(Result::kOk, {});
+}
+
+void Conversation::EndReply(const resp::ReplyScanner::Frame& frame) {
+  Slot& slot = queue_.front();
+  const bool is_error = IsErrorType(frame.type);
+  slot.first_byte_us = frame_started_us_;
+  slot.bytes_out += frame_bytes_;
+  switch (slot.kind) {
+    case Slot::Kind::kAborted:
+      AnswerAborted(frame);
+      return FinishSlot(Result::kError, "EXECABORT");
+    case Slot::Kind::kSwallowed:
+      FinishSlot(Result::kNone, {});
+      if (is_error) Fail("Redis refused the server agent's credentials after RESET");
+      return;
+    default: break;
+  }
+  if (slot.verb == Verb::kExec && !is_error && frame.type == '*' && frame.elements > 0) {
+    if (slot.number != 0) protocol_ = slot.number;
+    if (slot.confirmations > 0) subscribed_by_exec_ = true;
+  }
+  ApplyReply(slot, is_error);
+  FinishSlot(is_error ? Result::kError : Result::kOk, frame.text);
+}
+
+// What a reply says about the connection's state; an error takes back what was assumed when the command went.
+void Conversation::ApplyReply(const Slot& slot, bool is_error) {
+  switch (slot.verb) {
+    case Verb::kMulti:
+      if (is_error && slot.generation != 0 && slot.generation == transaction_.generation)
+        transaction_.open = transaction_.dirty = false;
+      break;
+    case Verb::kHello:
+      if (!is_error && slot.number != 0) protocol_ = slot.number;
+      break;
+    case Verb::kSelect:
+      if (is_error) db_ = slot.number;
+      break;
+    case Verb::kAuth:
+      if (is_error) user_ = slot.text;
+      break;
+    case Verb::kClientSetname:
+      if (is_error) client_name_ = slot.text;
+      break;
+    case Verb::kMonitor: monitor_ = monitor_ || !is_error; break;
+    case Verb::kReset:
+      if (is_error) break;
+      protocol_ = 2;
+      db_ = 0;
+      monitor_ = subscribed_by_exec_ = false;
+      pubsub_.Clear();
+      client_name_.clear();
+      break;
+    default: break;
+  }
+}
+
+// Redis has answered the DISCARD that went in place of EXEC.
+void Conversation::AnswerAborted(const resp::ReplyScanner::Frame& frame) {
+  std::string answer;
+  if (frame.type == '+') {
+    resp::WriteError(kExecAbort, answer);
+  } else if (frame.text.starts_with("ERR DISCARD without MULTI")) {
+    resp::WriteError("ERR EXEC without MULTI", answer);  // MULTI itself had been refused
+  } else {
+    answer = withheld_;
+  }
+  outlet_.ToClient(answer);
+}
+
+// Answers made here whose turn has come. Never in the middle of a frame of Redis's.
+void Conversation::FlushLocals() {
+  while (!finished_ && !in_frame_ && !queue_.empty() && queue_.front().kind == Slot::Kind::kLocal) {
+    FlushReplies();
+    Slot& slot = queue_.front();
+    outlet_.ToClient(slot.text);
+    slot.bytes_out = slot.text.size();
+    const bool closes = slot.closes;
+    FinishSlot(Result::kError, std::string_view(slot.text).substr(1));
+    if (closes) finished_ = true;
+  }
+}
+
+void Conversation::FlushReplies() {
+  if (replies_.empty()) return;
+  outlet_.ToClient(std::exchange(replies_, {}));
+}
+
+// The front slot is done: its line goes to the audit. `text` is the error, of which the first word is recorded.
+void Conversation::FinishSlot(Result result, std::string_view text) {
+  const Slot& slot = queue_.front();
+  if (!slot.record.empty()) {
+    const std::string_view word = text.substr(0, std::min(text.find_first_of(" \r\n"), text.size()));
+    environment_.recorder->FinishCommand(
+        slot.record,
+        {result, result == Result::kError ? word : std::string_view(), slot.bytes_in, slot.bytes_out,
+         slot.first_byte_us < 0 ? -1 : slot.first_byte_us - slot.arrived_us});
+  }
+  queue_.Pop();
+}
+
+}  // namespace redwall::proxy

@@ -1,0 +1,58 @@
+// ReplyQueue: one slot for each request that is answered, in the order of the requests.
+//
+// Replies come back strictly in that order, wherever they are made: a denial waits for its turn. Slots are reused,
+// so that a steady state allocates nothing.
+#ifndef REDWALL_GATEWAY_PROXY_REPLY_QUEUE_H_
+#define REDWALL_GATEWAY_PROXY_REPLY_QUEUE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "resp/command_table.h"
+
+namespace redwall::proxy {
+
+struct Slot {
+  enum class Kind : std::uint8_t {
+    kForwarded,  // one reply from Redis
+    kPubsub,     // `confirmations` of (un)subscribing, or one error
+    kLocal,      // made here: `text`, complete with its CRLF
+    kAborted,    // EXEC of a transaction with a denied command: Redis was told DISCARD
+    kSwallowed,  // a command of our own (AUTH after RESET): its reply is nobody's
+  };
+  Kind kind = Kind::kForwarded;
+  resp::Verb verb = resp::Verb::kOther;
+  bool closes = false;             // kLocal: the connection ends behind it
+  std::uint32_t confirmations = 0;  // kPubsub; 0: as many as there are subscriptions when its turn comes.
+                                   // EXEC: 1 where the transaction (un)subscribes
+  std::uint32_t generation = 0;    // MULTI that opened a transaction: which one
+  std::int64_t number = 0;         // SELECT: the database before; HELLO, EXEC: the protocol version asked for
+  std::int64_t arrived_us = 0;     // monotonic
+  std::int64_t first_byte_us = -1;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::string text;                // kLocal; else what an error restores (AUTH: the user before)
+  std::string record;              // the audit line's beginning; empty: not recorded
+};
+
+class ReplyQueue {
+ public:
+  // A cleared slot at the end. Valid until the next Push.
+  Slot& Push();
+  Slot& front() { return slots_[head_]; }
+  Slot& back() { return slots_[(head_ + size_ - 1) & (slots_.size() - 1)]; }
+  void Pop();
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+
+ private:
+  std::vector<Slot> slots_;  // a ring; its size is 0 or a power of two
+  std::size_t head_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace redwall::proxy
+
+#endif  // REDWALL_GATEWAY_PROXY_REPLY_QUEUE_H_

@@ -1,0 +1,105 @@
+"""Goal: a wrong policy is refused with the file, the place in it and what was expected there. SIGHUP puts a
+new one in force at once, on connections that are open too; a bad one leaves the old one in force and says why.
+"""
+
+import json
+import signal
+
+import scenario  # noqa: F401, finds tests/support
+from harness import run_tests
+from processes import check, check_equal, free_port
+
+OPEN = {"version": 1, "default": "allow"}
+NO_SETS = {"version": 1, "rules": [{"id": "no-sets", "action": "deny", "commands": ["set"]}]}
+DENIED = b"-NOPERM redwall: 'set' is denied by rule 'no-sets'\r\n"
+
+WRONG = [  # (the policy, what the sentence must name)
+    ('{"version": 1, "rules": [{"id": "a", "action": "permit", "commands": ["get"]}]}',
+     ["rules[0].action", "permit", "allow"]),
+    ('{"version": 1, "rules": [{"id": "a", "action": "deny", "commands": ["nosuchcommand"]}]}',
+     ["rules[0].commands[0]", "nosuchcommand"]),
+    ('{"version": 1, "rules": [{"id": "a", "action": "deny", "commands": ["@nosuchcategory"]}]}',
+     ["rules[0].commands[0]", "nosuchcategory"]),
+    ('{"version": 1, "rules": [{"id": "a", "action": "deny", "comands": ["get"]}]}', ["rules[0]", "comands"]),
+    ('{"version": 2}', ["version"]),
+    ('{}', ["version"]),
+    ('{"version": 1, "default": "perhaps"}', ["default", "perhaps", "deny"]),
+    ('{"version": 1, "mode": "dry"}', ["mode", "dry", "observe"]),
+    ('{"version": 1, "rules": [{"id": "a", "action": "deny", "commands": ["get"], '
+     '"rate": {"per_second": 1}}]}', ["rules[0].rate", "not supported"]),
+    ('{"version": 1, "rules": 7}', ["rules", "array"]),
+    ('{"version": 1, "version": 1}', ["version"]),
+    ('{"version": 1,', ["policy.json"]),
+    ('[]', ["policy.json"]),
+    ('', ["policy.json"]),
+]
+
+
+def test_a_wrong_policy_at_the_start(scene):
+    for text, names in WRONG:
+        path = scene.write("policy.json", text)
+        says = ["policy.json", *names]
+        scene.refused(2, "server", "-s", f"127.0.0.1:{free_port()}", "-t", "127.0.0.1:6379", "-k", scene.key(),
+                      "--policy", path, says=says)
+        said = scene.run("policy", "check", path)
+        check_equal(said.returncode, 2, f"exit status of policy check for {text}")
+        for name in says:
+            check(name in said.stderr, f"policy check: {name!r} is missing in {said.stderr!r}")
+
+
+def reload(agent, path, content, pattern):
+    mark = agent.mark()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(content if isinstance(content, str) else json.dumps(content))
+    agent.send_signal(signal.SIGHUP)
+    return agent.wait_for_log(pattern, since=mark)
+
+
+def agent_and_path(pair, where):
+    return (pair.server, pair.policy_path) if where == "policy" else (pair.client, pair.client_policy_path)
+
+
+def test_connections_that_are_open_obey_the_new_policy(scene):
+    for where in ("policy", "client_policy"):
+        redis = scene.redis(where)
+        pair = scene.pair(redis, **{where: OPEN})
+        agent, path = agent_and_path(pair, where)
+        wire = pair.wire()
+        check_equal(wire.call("SET", "a", "1"), b"+OK\r\n", "SET under the open policy")
+        reload(agent, path, NO_SETS, r"(?i)reload|policy")
+        check_equal(wire.call("SET", "a", "2"), DENIED, "SET after the reload")
+        check_equal(wire.call("GET", "a"), b"$1\r\n1\r\n", "GET after the reload")
+        reload(agent, path, OPEN, r"(?i)reload|policy")
+        check_equal(wire.call("SET", "a", "3"), b"+OK\r\n", "SET after the second reload")
+        pair.check_sound()
+
+
+def test_a_bad_policy_leaves_the_old_one_in_force(scene):
+    for where in ("policy", "client_policy"):
+        redis = scene.redis(where)
+        pair = scene.pair(redis, **{where: NO_SETS})
+        agent, path = agent_and_path(pair, where)
+        wire = pair.wire()
+        for text, names in WRONG[:3] + WRONG[-1:]:
+            said = reload(agent, path, text, r"[^\n]*(?:policy\.json)[^\n]*").group()
+            for name in names:
+                check(name in said, f"{name!r} is missing in {said!r}")
+            check_equal(wire.call("SET", "a", "1"), DENIED, "SET after a bad reload")
+        reload(agent, path, OPEN, r"(?i)reload|policy")
+        check_equal(wire.call("SET", "a", "1"), b"+OK\r\n", "SET after a good reload")
+        pair.check_sound()
+
+
+def test_a_policy_file_that_is_gone_leaves_the_old_one_in_force(scene):
+    redis = scene.redis()
+    pair = scene.pair(redis, policy=NO_SETS)
+    wire = pair.wire()
+    mark = pair.server.mark()
+    (scene.folder / "policy.json").unlink()
+    pair.server.send_signal(signal.SIGHUP)
+    pair.server.wait_for_log(r"policy\.json", since=mark)
+    check_equal(wire.call("SET", "a", "1"), DENIED, "SET")
+
+
+if __name__ == "__main__":
+    run_tests(globals())
