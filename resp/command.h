@@ -1,7 +1,8 @@
 // Command: one request of a Redis client, as views into the buffer that it was parsed from.
 //
 // Owns nothing but a small table of offsets, which is reused from command to command. All views are
-// valid until the buffer that was given to CommandParser::Parse changes or the parser is used again.
+// valid until the buffer that was given to CommandParser::Parse changes or the parser is used
+// again.
 #ifndef REDWALL_RESP_COMMAND_H_
 #define REDWALL_RESP_COMMAND_H_
 
@@ -23,9 +24,7 @@ class Command {
   std::size_t size() const { return args_.size(); }
 
   // Precondition: i < size().
-  std::string_view arg(std::size_t i) const {
-    return {base_ + args_[i].offset, args_[i].length};
-  }
+  std::string_view arg(std::size_t i) const { return {base_ + args_[i].offset, args_[i].length}; }
   std::string_view name() const { return arg(0); }
 
   // True where the bytes on the wire are exactly what writer.h would write for these arguments.

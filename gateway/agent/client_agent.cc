@@ -9,7 +9,8 @@
 namespace redwall::agent {
 namespace {
 
-constexpr std::string_view kTooManyClients = "ERR max number of clients reached";  // Redis's own text
+constexpr std::string_view kTooManyClients =
+    "ERR max number of clients reached";  // Redis's own text
 constexpr std::uint64_t kFirstBackoffMs = 100;
 constexpr std::uint64_t kMaxBackoffMs = 10000;
 constexpr std::uint64_t kTickMs = 250;
@@ -77,10 +78,12 @@ void ClientAgent::ConnectLater() {
 void ClientAgent::OnAccept(net::Socket socket, const std::string& route) {
   auto made = std::make_unique<ClientLink>(*core_, std::move(socket), route, *this);
   ClientLink* const link = made.get();
-  const bool full = config_.limits.max_connections != 0 && links_.size() >= config_.limits.max_connections;
+  const bool full =
+      config_.limits.max_connections != 0 && links_.size() >= config_.limits.max_connections;
   links_.emplace(link, std::move(made));
   if (full) {
-    refusals_.Warn("a client was refused: the limit of connections (-n) is reached", core_->loop().now_ms());
+    refusals_.Warn("a client was refused: the limit of connections (-n) is reached",
+                   core_->loop().now_ms());
     return link->Refuse(kTooManyClients);
   }
   waiting_.push_back(link);
@@ -137,7 +140,8 @@ void ClientAgent::OnTunnelLost(ClientTunnel* tunnel, std::string_view why) {
   if (it == tunnels_.end()) return;
   if (tunnel->was_up()) {
     LogWarn("the tunnel to " + tunnel->server() + " is lost: " + std::string(why));
-    core_->RecordEvent("tunnel-down", {{"identity", tunnel->identity()}, {"why", std::string(why)}});
+    core_->RecordEvent("tunnel-down",
+                       {{"identity", tunnel->identity()}, {"why", std::string(why)}});
   } else {
     LogWarn("no tunnel to " + tunnel->server() + ": " + std::string(why) +
             ". Does `redwall server` run there, and do both have the same key?");

@@ -1,7 +1,8 @@
 // ClientAgent: local Redis endpoints, and the tunnel behind them.
 //
-// One tunnel at a time takes new connections; one that the server agent wants to be left (GOAWAY) lives on until its
-// last connection has ended. A client that comes while there is none waits for it, up to the time-out.
+// One tunnel at a time takes new connections; one that the server agent wants to be left (GOAWAY)
+// lives on until its last connection has ended. A client that comes while there is none waits for
+// it, up to the time-out.
 #ifndef REDWALL_GATEWAY_AGENT_CLIENT_AGENT_H_
 #define REDWALL_GATEWAY_AGENT_CLIENT_AGENT_H_
 
@@ -28,7 +29,8 @@ class ClientAgent final : public Agent,
                           public net::TurnTask {
  public:
   // Reads keys and policy, opens the audit; binds and dials in Start.
-  static Result<std::unique_ptr<ClientAgent>, ConfigError> Make(net::Loop& loop, const ClientConfig& config);
+  static Result<std::unique_ptr<ClientAgent>, ConfigError> Make(net::Loop& loop,
+                                                                const ClientConfig& config);
   ~ClientAgent() override;
 
   Result<void, net::ListenError> Start() override;

@@ -13,7 +13,8 @@ constexpr std::int64_t kMaxFlushMs = 30000;
 
 }  // namespace
 
-ClientLink::ClientLink(Core& core, net::Socket socket, const std::string& route, ClientLinkOwner& owner)
+ClientLink::ClientLink(Core& core, net::Socket socket, const std::string& route,
+                       ClientLinkOwner& owner)
     : Link(core),
       route_(route),
       address_(socket.peer_address()),

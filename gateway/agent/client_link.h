@@ -1,6 +1,7 @@
 // ClientLink: a Redis client at the client agent's site.
 //
-//     WAITING (for the tunnel; not read) ─ Open ─▶ OPEN ─ FIN, RST, tunnel gone, protocol error ─▶ FLUSHING ─▶ done
+//     WAITING (for the tunnel; not read) ─ Open ─▶ OPEN ─ FIN, RST, tunnel gone, protocol error ─▶
+//     FLUSHING ─▶ done
 #ifndef REDWALL_GATEWAY_AGENT_CLIENT_LINK_H_
 #define REDWALL_GATEWAY_AGENT_CLIENT_LINK_H_
 
@@ -27,7 +28,8 @@ class ClientLink final : public Link {
   ClientLink(Core& core, net::Socket socket, const std::string& route, ClientLinkOwner& owner);
 
   // Precondition: the connection's session CanOpen().
-  void Open(net::TunnelConnection& connection, const proxy::Gate& gate, const std::string& identity);
+  void Open(net::TunnelConnection& connection, const proxy::Gate& gate,
+            const std::string& identity);
   // Answers an error that Redis itself would give, and closes.
   void Refuse(std::string_view error);
 
@@ -39,7 +41,8 @@ class ClientLink final : public Link {
 
   void OnTunnelGone() override;
   void CloseIfIdle() override;
-  // A client that doesn't take its last bytes isn't waited for longer than this. To be called now and then.
+  // A client that doesn't take its last bytes isn't waited for longer than this. To be called now
+  // and then.
   void OnTick(std::int64_t now_ms);
 
  private:

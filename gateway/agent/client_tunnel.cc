@@ -10,8 +10,9 @@ namespace redwall::agent {
 ClientTunnel::ClientTunnel(Core& core, const net::Address& server, const ClientKeys& keys,
                            ClientTunnelOwner& owner)
     : core_(core), server_(server.ToString()), keys_(keys), owner_(owner) {
-  dial_.emplace(core_.loop(), server, core_.limits().timeout_ms,
-                [this](Result<net::Socket, net::DialError> socket) { OnConnected(std::move(socket)); });
+  dial_.emplace(
+      core_.loop(), server, core_.limits().timeout_ms,
+      [this](Result<net::Socket, net::DialError> socket) { OnConnected(std::move(socket)); });
 }
 
 ClientTunnel::~ClientTunnel() = default;
@@ -38,7 +39,8 @@ void ClientTunnel::OnConnected(Result<net::Socket, net::DialError> socket) {
   dial_.reset();
 }
 
-std::unique_ptr<tunnel::Session> ClientTunnel::OnAuthenticated(const crypto::SecureChannel& channel) {
+std::unique_ptr<tunnel::Session> ClientTunnel::OnAuthenticated(
+    const crypto::SecureChannel& channel) {
   identity_ = channel.key_name().empty() ? "agent" : channel.key_name();
   tunnel::Session::Options options;
   options.role = tunnel::Role::kClient;
@@ -57,7 +59,8 @@ void ClientTunnel::OnReady() {
 }
 
 void ClientTunnel::OnGoaway(tunnel::ResetCode code, std::uint32_t) {
-  LogInfo("the server agent at " + server_ + " takes no more connections: " + std::string(Describe(code)));
+  LogInfo("the server agent at " + server_ +
+          " takes no more connections: " + std::string(Describe(code)));
   owner_.OnTunnelLeaving(this);
 }
 

@@ -1,6 +1,7 @@
 // ClientTunnel: a tunnel to a server agent, from the dial on, with the links that go through it.
 //
-//     DIALING ─▶ HANDSHAKE ─▶ UP ─ GOAWAY ─▶ LEAVING (no new links) ─▶ LOST          any failure ─▶ LOST
+//     DIALING ─▶ HANDSHAKE ─▶ UP ─ GOAWAY ─▶ LEAVING (no new links) ─▶ LOST          any failure ─▶
+//     LOST
 #ifndef REDWALL_GATEWAY_AGENT_CLIENT_TUNNEL_H_
 #define REDWALL_GATEWAY_AGENT_CLIENT_TUNNEL_H_
 
@@ -38,7 +39,8 @@ class ClientTunnel final : public Retirable,
                            public tunnel::SessionHandler {
  public:
   // `keys` is borrowed until the handshake has begun.
-  ClientTunnel(Core& core, const net::Address& server, const ClientKeys& keys, ClientTunnelOwner& owner);
+  ClientTunnel(Core& core, const net::Address& server, const ClientKeys& keys,
+               ClientTunnelOwner& owner);
   ~ClientTunnel() override;
 
   // Null before it is up and after it is lost.
@@ -62,7 +64,8 @@ class ClientTunnel final : public Retirable,
   void OnTunnelLost(std::string_view why) override;
   void OnReady() override;
   void OnRecord() override { owner_.OnTunnelActive(); }
-  tunnel::StreamHandler* OnOpen(tunnel::StreamId, const tunnel::OpenPayload&, tunnel::ResetCode&) override {
+  tunnel::StreamHandler* OnOpen(tunnel::StreamId, const tunnel::OpenPayload&,
+                                tunnel::ResetCode&) override {
     return nullptr;
   }
   void OnGoaway(tunnel::ResetCode code, std::uint32_t drain_ms) override;

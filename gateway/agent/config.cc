@@ -77,7 +77,8 @@ Result<ServerConfig, ConfigError> ReadServerConfig(const std::string& path) {
   if (const auto listen = root->Member("listen")) config.listen = ReadAddresses(*listen, base);
   config.authorized = ReadPath(*root, "authorized", base);
   if (const auto routes = root->Member("routes")) {
-    for (const auto& [name, value] : routes->Members()) config.routes.push_back(ReadRoute(name, value, base));
+    for (const auto& [name, value] : routes->Members())
+      config.routes.push_back(ReadRoute(name, value, base));
   }
   root->Finish();
   if (const auto status = root->status(); !status) return ConfigError{status.error().sentence};
@@ -115,7 +116,8 @@ Result<void, ConfigError> Check(const ServerConfig& config) {
       return ConfigError{"the route '" + route.name + "' is given twice"};
   }
   if (config.identity.empty() != config.authorized.empty())
-    return ConfigError{"an \"identity\" and the \"authorized\" agents belong together: give both or none"};
+    return ConfigError{
+        "an \"identity\" and the \"authorized\" agents belong together: give both or none"};
   return {};
 }
 
@@ -124,10 +126,12 @@ Result<void, ConfigError> Check(const ClientConfig& config) {
   if (config.listeners.empty())
     return ConfigError{"nowhere to listen: give an address with -s ADDR (\"listeners\")"};
   if (config.servers.empty())
-    return ConfigError{"no server agent to connect to: give its address with -t ADDR (\"servers\")"};
+    return ConfigError{
+        "no server agent to connect to: give its address with -t ADDR (\"servers\")"};
   if (config.identity.empty() != config.server_key.empty())
-    return ConfigError{"an \"identity\" and the server's public key (--server-key, \"server_key\") belong "
-                       "together: give both or none"};
+    return ConfigError{
+        "an \"identity\" and the server's public key (--server-key, \"server_key\") belong "
+        "together: give both or none"};
   return {};
 }
 
@@ -137,8 +141,9 @@ Result<std::string, ConfigError> KindOfConfig(const std::string& path) {
   const bool client = root->Member("servers").has_value() || root->Member("listeners").has_value();
   const bool server = root->Member("routes").has_value() || root->Member("listen").has_value();
   if (client == server) {
-    return ConfigError{path + ": neither a server's (\"listen\", \"routes\") nor a client's "
-                              "configuration (\"servers\", \"listeners\")"};
+    return ConfigError{path +
+                       ": neither a server's (\"listen\", \"routes\") nor a client's "
+                       "configuration (\"servers\", \"listeners\")"};
   }
   return std::string(client ? "client" : "server");
 }

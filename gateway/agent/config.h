@@ -21,10 +21,11 @@ struct ConfigError {
 
 // Every limit of an agent.
 struct Limits {
-  std::size_t max_connections = 0;        // clients at once; client agent: 0 is no limit of its own
-  std::uint64_t timeout_ms = 5000;        // a handshake, a connect, and a client's wait for the tunnel
-  std::uint64_t drain_ms = 10000;         // what SIGTERM leaves to commands under way
-  std::size_t max_unauthenticated = 100;  // tunnel connections at once that haven't proved themselves
+  std::size_t max_connections = 0;  // clients at once; client agent: 0 is no limit of its own
+  std::uint64_t timeout_ms = 5000;  // a handshake, a connect, and a client's wait for the tunnel
+  std::uint64_t drain_ms = 10000;   // what SIGTERM leaves to commands under way
+  std::size_t max_unauthenticated =
+      100;  // tunnel connections at once that haven't proved themselves
   proxy::ConversationLimits conversation;
   tunnel::SessionLimits session;
 };
@@ -37,7 +38,7 @@ struct CommonConfig {
   std::string audit;              // file, "-": standard output; empty: no audit
   std::string name;               // this agent's, in the audit; by default the host's
   std::string pidfile;
-  std::string user;               // to become, once listening
+  std::string user;  // to become, once listening
   bool daemon = false;
   std::string log_level = "info";
   bool log_json = false;
@@ -69,8 +70,8 @@ struct ClientConfig : CommonConfig {
   std::vector<ClientListener> listeners;
 };
 
-// Reads a file. Relative paths in it are taken from its own folder. What is missing stays at its default: Check says
-// whether the whole makes sense, after the flags were added.
+// Reads a file. Relative paths in it are taken from its own folder. What is missing stays at its
+// default: Check says whether the whole makes sense, after the flags were added.
 Result<ServerConfig, ConfigError> ReadServerConfig(const std::string& path);
 Result<ClientConfig, ConfigError> ReadClientConfig(const std::string& path);
 

@@ -21,7 +21,8 @@ void ReadLimits(const json::Value& object, Limits& limits) {
   ReadNumber(object, "timeout_ms", 1, kMaxMs, limits.timeout_ms);
   ReadNumber(object, "drain_ms", 0, kMaxMs, limits.drain_ms);
   ReadNumber(object, "max_unauthenticated", 1, 1000000, limits.max_unauthenticated);
-  ReadNumber(object, "max_inspected_bytes", 1024, 0xffffffffLL, limits.conversation.request.max_inspected);
+  ReadNumber(object, "max_inspected_bytes", 1024, 0xffffffffLL,
+             limits.conversation.request.max_inspected);
   ReadNumber(object, "max_argument_bytes", 1024, 1LL << 40, limits.conversation.request.max_bulk);
   ReadNumber(object, "max_reply_depth", 8, 10000, limits.conversation.reply.max_depth);
   ReadNumber(object, "max_pending_commands", 16, kMaxBytes, limits.conversation.max_pending);
@@ -38,7 +39,8 @@ void ReadLimits(const json::Value& object, Limits& limits) {
 void ReadAudit(const json::Value& object, const PathBase& base, CommonConfig& config) {
   config.audit = ReadPath(object, "file", base);
   if (config.audit.empty()) object.Fail("an audit needs a \"file\"");
-  for (const char* later : {"when_full", "rotate", "max_bytes", "max_age", "keep", "sinks", "syslog", "redis", "sign"})
+  for (const char* later :
+       {"when_full", "rotate", "max_bytes", "max_age", "keep", "sinks", "syslog", "redis", "sign"})
     object.NotYet(later);
   object.Finish();
 }

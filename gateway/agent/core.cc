@@ -46,9 +46,7 @@ Core::Core(net::Loop& loop, const std::string& side, const CommonConfig& config,
   WarnAboutPolicy();
 }
 
-Core::~Core() {
-  OnTurnEnd();
-}
+Core::~Core() { OnTurnEnd(); }
 
 proxy::Environment Core::MakeEnvironment(const proxy::Gate& gate, std::string_view login) {
   RequestTurnEnd();
@@ -76,7 +74,8 @@ void Core::ReopenAudit() {
   }
 }
 
-void Core::RecordEvent(std::string_view name, std::vector<std::pair<std::string_view, std::string>> fields) {
+void Core::RecordEvent(std::string_view name,
+                       std::vector<std::pair<std::string_view, std::string>> fields) {
   if (!recorder_.enabled()) return;
   recorder_.Record({name, std::move(fields), loop_.now().wall_us});
   RequestTurnEnd();
@@ -93,7 +92,8 @@ void Core::OnTurnEnd() {
   if (recorder_.healthy() == audit_failed_) {
     audit_failed_ = !audit_failed_;
     if (audit_failed_) {
-      LogError("the audit can't be written, and nothing is served until it can: " + recorder_.last_error());
+      LogError("the audit can't be written, and nothing is served until it can: " +
+               recorder_.last_error());
     } else {
       LogInfo("the audit can be written again");
     }

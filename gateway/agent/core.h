@@ -17,7 +17,8 @@
 
 namespace redwall::agent {
 
-// Something that may be on the call stack when it ends, and is therefore deleted at the end of the turn.
+// Something that may be on the call stack when it ends, and is therefore deleted at the end of the
+// turn.
 class Retirable {
  public:
   virtual ~Retirable() = default;
@@ -42,7 +43,8 @@ class Core final : public net::TurnTask {
   // Reads the policy's file again. On an error the old one stays.
   Result<void, ConfigError> ReloadPolicy();
   void ReopenAudit();
-  void RecordEvent(std::string_view name, std::vector<std::pair<std::string_view, std::string>> fields);
+  void RecordEvent(std::string_view name,
+                   std::vector<std::pair<std::string_view, std::string>> fields);
 
   // Deletes at the end of the turn.
   void Retire(std::unique_ptr<Retirable> object);

@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::size_t kMaxPassword = 4096;
 
-Result<std::vector<crypto::SharedKey>, ConfigError> ReadKeys(const std::vector<std::string>& files) {
+Result<std::vector<crypto::SharedKey>, ConfigError> ReadKeys(
+    const std::vector<std::string>& files) {
   std::vector<crypto::SharedKey> keys;
   for (const std::string& file : files) {
     auto key = crypto::ReadSharedKey(file);
@@ -45,7 +46,8 @@ void ReadAgent(const json::Value& object, ServerKeys& keys,
   }
   if (const auto routes = object.Member("routes")) {
     rights.routes = routes->Strings();
-    if (rights.routes.empty()) routes->Fail("expected at least one route, or no \"routes\" for all");
+    if (rights.routes.empty())
+      routes->Fail("expected at least one route, or no \"routes\" for all");
   }
   for (const char* later : {"from", "not_after", "redis_user"}) object.NotYet(later);
   object.Finish();
@@ -121,7 +123,7 @@ Result<crypto::Secret, ConfigError> ReadLogin(const Route& route) {
   const std::string& path = route.password_file;
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (fd < 0) return ConfigError{path + ": the password file can't be read"};
-  struct stat status{};
+  struct stat status {};
   crypto::Secret text(kMaxPassword);
   const MutableBytes bytes = text.writable();
   const bool is_private =
@@ -129,8 +131,9 @@ Result<crypto::Secret, ConfigError> ReadLogin(const Route& route) {
   const ssize_t size = is_private ? read(fd, bytes.data(), bytes.size()) : 0;
   close(fd);
   if (!is_private) {
-    return ConfigError{path + ": the password file must be a regular file that nobody else may read: chmod 600 " +
-                       path};
+    return ConfigError{
+        path + ": the password file must be a regular file that nobody else may read: chmod 600 " +
+        path};
   }
   std::string_view password =
       AsText(text.bytes()).substr(0, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));

@@ -41,8 +41,8 @@ struct ServerKeys {
 };
 Result<ServerKeys, ConfigError> ReadServerKeys(const ServerConfig& config);
 
-// The AUTH command that a route's credentials make, encoded; empty where the route has none. The password is the
-// file's first line.
+// The AUTH command that a route's credentials make, encoded; empty where the route has none. The
+// password is the file's first line.
 Result<crypto::Secret, ConfigError> ReadLogin(const Route& route);
 
 }  // namespace redwall::agent

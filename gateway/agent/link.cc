@@ -4,8 +4,8 @@
 
 namespace redwall::agent {
 
-void Link::StartConversation(const proxy::Gate& gate, std::string_view login, audit::Subject subject,
-                             std::string user) {
+void Link::StartConversation(const proxy::Gate& gate, std::string_view login,
+                             audit::Subject subject, std::string user) {
   conversation_ = std::make_unique<proxy::Conversation>(core_.MakeEnvironment(gate, login), *this,
                                                         std::move(subject), std::move(user));
 }

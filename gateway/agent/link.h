@@ -1,11 +1,12 @@
-// Link: one Redis client connection at one of the two sites: a local socket, a stream of the tunnel, and the
-// Conversation between them. What differs between the sites is in ClientLink and ServerLink.
+// Link: one Redis client connection at one of the two sites: a local socket, a stream of the
+// tunnel, and the Conversation between them. What differs between the sites is in ClientLink and
+// ServerLink.
 //
 //     client agent:  socket (a Redis client) ─ requests ─▶ Conversation ─▶ stream
 //     server agent:  stream ─ requests ─▶ Conversation ─▶ socket (Redis)
 //
-// Back-pressure: a socket isn't read while the stream's backlog is high; the stream's credit isn't given back before
-// the socket has taken the bytes.
+// Back-pressure: a socket isn't read while the stream's backlog is high; the stream's credit isn't
+// given back before the socket has taken the bytes.
 #ifndef REDWALL_GATEWAY_AGENT_LINK_H_
 #define REDWALL_GATEWAY_AGENT_LINK_H_
 
@@ -28,13 +29,15 @@ class Link : public Retirable,
              public net::SocketHandler,
              public proxy::Outlet {
  public:
-  // The tunnel is gone, or the agent stops: ends what can be ended. The owner forgets the link by then or by OnLinkDone.
+  // The tunnel is gone, or the agent stops: ends what can be ended. The owner forgets the link by
+  // then or by OnLinkDone.
   virtual void OnTunnelGone() = 0;
   // For a drain: ends the connection if nothing is under way on it.
   virtual void CloseIfIdle() = 0;
 
  protected:
-  // Bytes that a refused request may pile up in answers, before no more requests are taken from that client.
+  // Bytes that a refused request may pile up in answers, before no more requests are taken from
+  // that client.
   static constexpr std::size_t kMaxAnswers = 4 * 1024 * 1024;
 
   explicit Link(Core& core) : core_(core) {}

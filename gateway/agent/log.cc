@@ -32,7 +32,8 @@ bool SetUpLog(const std::string& level, bool json) {
   const auto parsed = spdlog::level::from_str(level == "warn" ? "warning" : level);
   if (parsed == spdlog::level::off || parsed == spdlog::level::trace) return false;
   log_as_json = json;
-  auto logger = std::make_shared<spdlog::logger>("redwall", std::make_shared<spdlog::sinks::stderr_sink_st>());
+  auto logger = std::make_shared<spdlog::logger>("redwall",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_st>());
   logger->set_level(parsed);
   logger->flush_on(spdlog::level::trace);
   logger->set_pattern(json ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%v"})"
@@ -53,7 +54,8 @@ void LimitedLog::Warn(std::string_view message, std::int64_t now_ms) {
     return;
   }
   std::string line(message);
-  if (left_out_ > 0) line += " (and " + std::to_string(left_out_) + " more such lines since the last one)";
+  if (left_out_ > 0)
+    line += " (and " + std::to_string(left_out_) + " more such lines since the last one)";
   LogWarn(line);
   last_ms_ = now_ms;
   left_out_ = 0;

@@ -1,4 +1,5 @@
-// The operator's log: one line an event, on standard error. Text by default, JSON objects on request.
+// The operator's log: one line an event, on standard error. Text by default, JSON objects on
+// request.
 #ifndef REDWALL_GATEWAY_AGENT_LOG_H_
 #define REDWALL_GATEWAY_AGENT_LOG_H_
 
@@ -17,7 +18,8 @@ void LogInfo(std::string_view message);
 void LogWarn(std::string_view message);
 void LogError(std::string_view message);
 
-// At most one line in ten seconds for things that a stranger can cause; says how many were left out.
+// At most one line in ten seconds for things that a stranger can cause; says how many were left
+// out.
 class LimitedLog {
  public:
   void Warn(std::string_view message, std::int64_t now_ms);

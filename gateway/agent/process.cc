@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -36,14 +37,17 @@ bool BecomeUser(const std::string& name, std::string& why) {
     why = "there is no user '" + name + "'";
     return false;
   }
-  if (initgroups(name.c_str(), user->pw_gid) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0) {
-    why = "can't become the user '" + name + "': " + std::strerror(errno) + "; start as root to use -u";
+  if (initgroups(name.c_str(), user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
+      setuid(user->pw_uid) != 0) {
+    why = "can't become the user '" + name + "': " + std::strerror(errno) +
+          "; start as root to use -u";
     return false;
   }
   return true;
 }
 
-// A connection needs a descriptor: as many as the system lets us have. And no secret in a core file.
+// A connection needs a descriptor: as many as the system lets us have. And no secret in a core
+// file.
 void SetResourceLimits() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
@@ -52,6 +56,13 @@ void SetResourceLimits() {
   }
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
+}
+
+// A large command passes through buffers that are given back at once. glibc would raise its thresholds after the first of
+// them and keep up to 64 MiB for the next.
+void GiveMemoryBack() {
+  mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 4 * 1024 * 1024);
 }
 
 // Removes the pid file when the agent ends.
@@ -128,8 +139,8 @@ bool Daemon::Begin() {
   return setsid() >= 0;
 }
 
-// The log goes with standard error: a daemon's operator reads the audit, or lets a service manager run the agent in the
-// foreground.
+// The log goes with standard error: a daemon's operator reads the audit, or lets a service manager
+// run the agent in the foreground.
 void Daemon::Ready() {
   if (ready_fd_ < 0) return;
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -141,6 +152,7 @@ void Daemon::Ready() {
 
 int RunAgent(net::Loop& loop, Agent& agent, const CommonConfig& config, Daemon& daemon) {
   SetResourceLimits();
+  GiveMemoryBack();
   if (const auto started = agent.Start(); !started) return Fail(started.error().sentence);
   if (!config.pidfile.empty() && !WritePidfile(config.pidfile))
     return Fail(config.pidfile + ": the pid file can't be written: " + std::strerror(errno));

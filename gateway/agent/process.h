@@ -23,8 +23,8 @@ class Agent {
   virtual void Drain(std::function<void()> drained) = 0;
 };
 
-// `--daemon`: Begin forks before there is a loop; the parent waits until the child says Ready, or fails with the child's
-// status, so that what is wrong is still said on the terminal.
+// `--daemon`: Begin forks before there is a loop; the parent waits until the child says Ready, or
+// fails with the child's status, so that what is wrong is still said on the terminal.
 class Daemon {
  public:
   [[nodiscard]] bool Begin();
@@ -34,8 +34,8 @@ class Daemon {
   int ready_fd_ = -1;
 };
 
-// Runs until a signal ends it; returns the exit status: 0 done, 1 it couldn't start. SIGTERM and SIGINT drain for
-// config.limits.drain_ms at most; a second one ends at once.
+// Runs until a signal ends it; returns the exit status: 0 done, 1 it couldn't start. SIGTERM and
+// SIGINT drain for config.limits.drain_ms at most; a second one ends at once.
 int RunAgent(net::Loop& loop, Agent& agent, const CommonConfig& config, Daemon& daemon);
 
 }  // namespace redwall::agent

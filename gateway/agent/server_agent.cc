@@ -50,8 +50,8 @@ ServerAgent::~ServerAgent() {
 
 Result<void, net::ListenError> ServerAgent::Start() {
   for (const net::Address& address : config_.listen) {
-    auto listener = net::Listener::Open(core_->loop(), address, 0,
-                                        [this](net::Socket socket) { OnAccept(std::move(socket)); });
+    auto listener = net::Listener::Open(
+        core_->loop(), address, 0, [this](net::Socket socket) { OnAccept(std::move(socket)); });
     if (!listener) return listener.error();
     LogInfo("listening on " + (*listener)->address());
     listeners_.push_back(std::move(*listener));
@@ -95,14 +95,16 @@ void ServerAgent::OnTunnelDone(ServerTunnel* tunnel, std::string_view why) {
                                        {"why", std::string(why)}});
   } else {
     --unauthenticated_;
-    strangers_.Warn("a connection from " + tunnel->peer_address() + " was refused: " + std::string(why),
-                    core_->loop().now_ms());
+    strangers_.Warn(
+        "a connection from " + tunnel->peer_address() + " was refused: " + std::string(why),
+        core_->loop().now_ms());
   }
   core_->Retire(std::move(it->second));
   tunnels_.erase(it);
 }
 
-std::shared_ptr<const Upstream> ServerAgent::FindRoute(const std::string& identity, std::string_view route,
+std::shared_ptr<const Upstream> ServerAgent::FindRoute(const std::string& identity,
+                                                       std::string_view route,
                                                        tunnel::ResetCode& refusal) {
   const auto it = upstreams_.find(std::string(route));
   if (it == upstreams_.end()) {
@@ -159,7 +161,8 @@ void ServerAgent::Drain(std::function<void()> drained) {
 
 void ServerAgent::OnDrainTick() {
   for (const auto& [tunnel, owned] : tunnels_) tunnel->CloseIdle();
-  if (!std::all_of(tunnels_.begin(), tunnels_.end(), [](const auto& item) { return item.first->drained(); }))
+  if (!std::all_of(tunnels_.begin(), tunnels_.end(),
+                   [](const auto& item) { return item.first->drained(); }))
     return;
   drain_timer_.Stop();
   on_drained_();

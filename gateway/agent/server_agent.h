@@ -21,7 +21,8 @@ namespace redwall::agent {
 class ServerAgent final : public Agent, public ServerTunnelOwner {
  public:
   // Reads keys, policy and credentials, opens the audit; binds in Start.
-  static Result<std::unique_ptr<ServerAgent>, ConfigError> Make(net::Loop& loop, const ServerConfig& config);
+  static Result<std::unique_ptr<ServerAgent>, ConfigError> Make(net::Loop& loop,
+                                                                const ServerConfig& config);
   ~ServerAgent() override;
 
   Result<void, net::ListenError> Start() override;
@@ -31,7 +32,8 @@ class ServerAgent final : public Agent, public ServerTunnelOwner {
 
  private:
   using Upstreams = std::unordered_map<std::string, std::shared_ptr<const Upstream>>;
-  ServerAgent(ServerConfig config, std::unique_ptr<Core> core, ServerKeys keys, Upstreams upstreams);
+  ServerAgent(ServerConfig config, std::unique_ptr<Core> core, ServerKeys keys,
+              Upstreams upstreams);
   static Result<Upstreams, ConfigError> ReadUpstreams(const ServerConfig& config);
 
   void OnAccept(net::Socket socket);

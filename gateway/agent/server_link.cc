@@ -19,14 +19,17 @@ ServerLink::ServerLink(Core& core, net::TunnelConnection& connection, tunnel::St
   stream_ = stream;
   const bool logs_in = !upstream_->login.empty();
   const std::string user = upstream_->route.user.empty() ? "default" : upstream_->route.user;
-  StartConversation(gate, AsText(upstream_->login.bytes()), std::move(subject), logs_in ? user : "");
-  dial_.emplace(core_.loop(), upstream_->route.redis, core_.limits().timeout_ms,
-                [this](Result<net::Socket, net::DialError> socket) { OnConnected(std::move(socket)); });
+  StartConversation(gate, AsText(upstream_->login.bytes()), std::move(subject),
+                    logs_in ? user : "");
+  dial_.emplace(
+      core_.loop(), upstream_->route.redis, core_.limits().timeout_ms,
+      [this](Result<net::Socket, net::DialError> socket) { OnConnected(std::move(socket)); });
 }
 
 void ServerLink::OnConnected(Result<net::Socket, net::DialError> socket) {
   if (!socket) {
-    owner_.OnUpstreamTrouble("route '" + route() + "': Redis can't be reached at " + socket.error().sentence +
+    owner_.OnUpstreamTrouble("route '" + route() + "': Redis can't be reached at " +
+                             socket.error().sentence +
                              "; is it running, and does it listen there?");
     dial_.reset();
     return Fail(tunnel::ResetCode::kUpstreamUnreachable);
@@ -40,7 +43,8 @@ void ServerLink::OnConnected(Result<net::Socket, net::DialError> socket) {
   socket_->Write(upstream_->login.bytes());
 }
 
-// Redis's answer to AUTH. An error that isn't about the credentials (maxclients) is the client's to see.
+// Redis's answer to AUTH. An error that isn't about the credentials (maxclients) is the client's to
+// see.
 void ServerLink::ReadLogin(std::string_view bytes) {
   std::size_t used = 0;
   const resp::ScanStatus status = login_scanner_.Scan(bytes, used);
@@ -121,11 +125,13 @@ void ServerLink::Update() {
   if (state_ != State::kOpen) return;
   if (conversation_->finished()) {
     if (!conversation_->failure().empty())
-      LogInfo("route '" + route() + "': a client was disconnected: " + std::string(conversation_->failure()));
+      LogInfo("route '" + route() +
+              "': a client was disconnected: " + std::string(conversation_->failure()));
     return Leave();
   }
   const std::size_t backlog = session()->backlog(stream_);
-  if (socket_->queued() == 0 && conversation_->takes_requests() && backlog < kMaxAnswers) ReturnCredit();
+  if (socket_->queued() == 0 && conversation_->takes_requests() && backlog < kMaxAnswers)
+    ReturnCredit();
   if (backlog < tunnel::Session::kHighWater) {
     socket_->StartReading();
   } else {

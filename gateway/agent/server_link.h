@@ -1,6 +1,7 @@
 // ServerLink: a Redis client's connection at the server agent's site: its own connection to Redis.
 //
-//     DIALING ─ connected ─▶ LOGIN (where the route has credentials) ─ OK ─▶ OPEN ─ Redis's FIN ─▶ done
+//     DIALING ─ connected ─▶ LOGIN (where the route has credentials) ─ OK ─▶ OPEN ─ Redis's FIN ─▶
+//     done
 //        └──────── any failure, RST, tunnel gone: done, with a RST that says why ────────┘
 //
 // What the client sends before OPEN waits here; the stream's window bounds it.
@@ -39,10 +40,11 @@ class ServerLinkOwner {
 
 class ServerLink final : public Link {
  public:
-  // `upstream` lives as long as the link, replaced ones included (shared). `gate` outlives the link.
+  // `upstream` lives as long as the link, replaced ones included (shared). `gate` outlives the
+  // link.
   ServerLink(Core& core, net::TunnelConnection& connection, tunnel::StreamId stream,
-             std::shared_ptr<const Upstream> upstream, const proxy::Gate& gate, audit::Subject subject,
-             ServerLinkOwner& owner);
+             std::shared_ptr<const Upstream> upstream, const proxy::Gate& gate,
+             audit::Subject subject, ServerLinkOwner& owner);
 
   const std::string& route() const { return upstream_->route.name; }
 

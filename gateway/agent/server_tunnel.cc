@@ -13,7 +13,8 @@ ServerTunnel::ServerTunnel(Core& core, net::Socket socket, crypto::SecureChannel
                            ServerTunnelOwner& owner)
     : core_(core),
       owner_(owner),
-      connection_(core.loop(), std::move(socket), std::move(channel), core.limits().timeout_ms, *this) {}
+      connection_(core.loop(), std::move(socket), std::move(channel), core.limits().timeout_ms,
+                  *this) {}
 
 ServerTunnel::~ServerTunnel() = default;
 
@@ -23,7 +24,8 @@ std::string ServerTunnel::agent_name() {
   return connection_.session() == nullptr ? std::string() : connection_.session()->peer().name;
 }
 
-std::unique_ptr<tunnel::Session> ServerTunnel::OnAuthenticated(const crypto::SecureChannel& channel) {
+std::unique_ptr<tunnel::Session> ServerTunnel::OnAuthenticated(
+    const crypto::SecureChannel& channel) {
   identity_ = channel.peer();
   if (!crypto::Random(id_)) return nullptr;
   SetPolicy(*core_.policy());
@@ -42,7 +44,8 @@ void ServerTunnel::OnReady() {
   owner_.OnTunnelUp(this);
 }
 
-tunnel::StreamHandler* ServerTunnel::OnOpen(tunnel::StreamId stream, const tunnel::OpenPayload& open,
+tunnel::StreamHandler* ServerTunnel::OnOpen(tunnel::StreamId stream,
+                                            const tunnel::OpenPayload& open,
                                             tunnel::ResetCode& refusal) {
   auto upstream = owner_.FindRoute(identity_, open.route, refusal);
   if (upstream == nullptr) return nullptr;
@@ -71,7 +74,8 @@ void ServerTunnel::OnTunnelLost(std::string_view why) {
 void ServerTunnel::BeginDrain() {
   tunnel::Session* session = connection_.session();
   if (session == nullptr || connection_.lost()) return connection_.Abort("shutting down");
-  session->GoAway(tunnel::ResetCode::kShutdown, static_cast<std::uint32_t>(core_.limits().drain_ms));
+  session->GoAway(tunnel::ResetCode::kShutdown,
+                  static_cast<std::uint32_t>(core_.limits().drain_ms));
   connection_.Wake();
   CloseIdle();
 }

@@ -18,7 +18,8 @@ class ServerTunnelOwner {
   virtual void OnTunnelDone(ServerTunnel* tunnel, std::string_view why) = 0;
   virtual void OnTunnelUp(ServerTunnel* tunnel) = 0;
   // The route for a stream; null and a code where this agent can't have it.
-  virtual std::shared_ptr<const Upstream> FindRoute(const std::string& identity, std::string_view route,
+  virtual std::shared_ptr<const Upstream> FindRoute(const std::string& identity,
+                                                    std::string_view route,
                                                     tunnel::ResetCode& refusal) = 0;
   virtual void OnUpstreamTrouble(const std::string& sentence) = 0;
 
@@ -31,7 +32,8 @@ class ServerTunnel final : public Retirable,
                            public tunnel::SessionHandler,
                            public ServerLinkOwner {
  public:
-  ServerTunnel(Core& core, net::Socket socket, crypto::SecureChannel channel, ServerTunnelOwner& owner);
+  ServerTunnel(Core& core, net::Socket socket, crypto::SecureChannel channel,
+               ServerTunnelOwner& owner);
   ~ServerTunnel() override;
 
   // The peer has proved itself and said HELLO: OnTunnelUp was called.
@@ -57,7 +59,9 @@ class ServerTunnel final : public Retirable,
                                 tunnel::ResetCode& refusal) override;
   void OnGoaway(tunnel::ResetCode, std::uint32_t) override {}
   void OnLinkDone(ServerLink* link) override;
-  void OnUpstreamTrouble(const std::string& sentence) override { owner_.OnUpstreamTrouble(sentence); }
+  void OnUpstreamTrouble(const std::string& sentence) override {
+    owner_.OnUpstreamTrouble(sentence);
+  }
 
   Core& core_;
   ServerTunnelOwner& owner_;

@@ -18,7 +18,8 @@ namespace {
 
 // The flags as they stand on the command line. What is empty wasn't given.
 struct Flags {
-  std::string config, source, target, identity, server_key, authorized, policy, audit, pidfile, user, admin;
+  std::string config, source, target, identity, server_key, authorized, policy, audit, pidfile,
+      user, admin;
   std::string log_level;
   std::vector<std::string> keys, routes;
   std::optional<std::size_t> max_connections, threads;
@@ -28,32 +29,51 @@ struct Flags {
 
 void AddFlags(CLI::App& command, Flags& flags, bool client) {
   command.add_option("-s,--source", flags.source, "listen here")->type_name("ADDR");
-  command.add_option("-t,--target", flags.target, client ? "the server agent" : "Redis")->type_name("ADDR");
-  command.add_option("-k,--key", flags.keys, "the shared key; may be given several times, the first one is used to "
-                                             "connect")->type_name("FILE");
+  command.add_option("-t,--target", flags.target, client ? "the server agent" : "Redis")
+      ->type_name("ADDR");
+  command
+      .add_option("-k,--key", flags.keys,
+                  "the shared key; may be given several times, the first one is used to "
+                  "connect")
+      ->type_name("FILE");
   command.add_option("-n,--max-connections", flags.max_connections,
                      client ? "clients at once; more are told that Redis is full"
                             : "client connections at once of each agent (default 1024)");
-  command.add_option("-o,--timeout", flags.timeout, "for a handshake, a connect, and a client's wait for the tunnel "
-                                                    "(default 5)")->type_name("SECONDS");
+  command
+      .add_option("-o,--timeout", flags.timeout,
+                  "for a handshake, a connect, and a client's wait for the tunnel "
+                  "(default 5)")
+      ->type_name("SECONDS");
   command.add_option("-p,--pidfile", flags.pidfile, "write the process id here")->type_name("FILE");
   command.add_option("-u,--user", flags.user, "become this user once listening")->type_name("USER");
   command.add_flag("-F,--foreground", flags.foreground, "stay in the foreground (the default)");
   command.add_flag("--daemon", flags.daemon, "go to the background once listening");
-  command.add_option("--config", flags.config, "all that the flags say, and more; flags come first")->type_name("FILE");
-  command.add_option("--policy", flags.policy, "what is allowed; without one, everything")->type_name("FILE");
-  command.add_option("--audit", flags.audit, "record every command here, one JSON object a line; - is standard "
-                                             "output")->type_name("FILE");
-  command.add_option("--route", flags.routes, client ? "the route that -s is for (default: default)"
-                                                     : "a further Redis, NAME=ADDR; may be given several times");
+  command
+      .add_option("--config", flags.config, "all that the flags say, and more; flags come first")
+      ->type_name("FILE");
+  command.add_option("--policy", flags.policy, "what is allowed; without one, everything")
+      ->type_name("FILE");
+  command
+      .add_option("--audit", flags.audit,
+                  "record every command here, one JSON object a line; - is standard "
+                  "output")
+      ->type_name("FILE");
+  command.add_option("--route", flags.routes,
+                     client ? "the route that -s is for (default: default)"
+                            : "a further Redis, NAME=ADDR; may be given several times");
   command.add_option("--identity", flags.identity, "this agent's own key pair")->type_name("FILE");
   if (client) {
-    command.add_option("--server-key", flags.server_key, "the server agent's public key, with --identity");
+    command.add_option("--server-key", flags.server_key,
+                       "the server agent's public key, with --identity");
   } else {
-    command.add_option("--authorized", flags.authorized, "the agents that may connect, with --identity")->type_name("FILE");
+    command
+        .add_option("--authorized", flags.authorized,
+                    "the agents that may connect, with --identity")
+        ->type_name("FILE");
   }
   command.add_option("--threads", flags.threads, "only 1 in this version");
-  command.add_option("--admin", flags.admin, "not supported by this version yet")->type_name("ADDR");
+  command.add_option("--admin", flags.admin, "not supported by this version yet")
+      ->type_name("ADDR");
   command.add_option("--log-level", flags.log_level, "debug, info, warn or error (default info)");
   command.add_flag("--log-json", flags.log_json, "log JSON objects");
 }
@@ -80,7 +100,8 @@ Result<void, ConfigError> ApplyCommon(const Flags& flags, agent::CommonConfig& c
   replace(flags.log_level, config.log_level);
   config.log_json = config.log_json || flags.log_json;
   config.daemon = flags.daemon;
-  if (flags.daemon && flags.foreground) return ConfigError{"--daemon and --foreground exclude each other"};
+  if (flags.daemon && flags.foreground)
+    return ConfigError{"--daemon and --foreground exclude each other"};
   if (flags.threads && *flags.threads != 1)
     return ConfigError{"--threads: more than one thread is not supported by this version yet"};
   if (!flags.admin.empty()) return ConfigError{"--admin: not supported by this version yet"};
@@ -102,7 +123,8 @@ Result<agent::ServerConfig, ConfigError> ServerConfigOf(const Flags& flags) {
     config = std::move(*read);
   }
   if (const auto common = ApplyCommon(flags, config); !common) return common.error();
-  if (flags.max_connections) config.limits.session.max_streams = static_cast<std::uint32_t>(*flags.max_connections);
+  if (flags.max_connections)
+    config.limits.session.max_streams = static_cast<std::uint32_t>(*flags.max_connections);
   if (!flags.authorized.empty()) config.authorized = flags.authorized;
   if (!flags.source.empty()) {
     auto address = ReadAddress("-s", flags.source);
@@ -145,11 +167,13 @@ Result<agent::ClientConfig, ConfigError> ClientConfigOf(const Flags& flags) {
     if (!address) return address.error();
     config.servers = {std::move(*address)};
   }
-  if (flags.routes.size() > 1) return ConfigError{"--route: one, for -s; more listeners go into --config"};
+  if (flags.routes.size() > 1)
+    return ConfigError{"--route: one, for -s; more listeners go into --config"};
   if (!flags.source.empty()) {
     auto address = ReadAddress("-s", flags.source);
     if (!address) return address.error();
-    config.listeners = {{std::move(*address), flags.routes.empty() ? "default" : flags.routes[0], 0}};
+    config.listeners = {
+        {std::move(*address), flags.routes.empty() ? "default" : flags.routes[0], 0}};
   } else if (!flags.routes.empty()) {
     return ConfigError{"--route: needs -s"};
   }
@@ -199,18 +223,23 @@ int CheckConfig(const std::string& path) {
 
 void AddAgentCommands(CLI::App& app, int& status) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* client = app.add_subcommand("client", "A local Redis endpoint, tunnelled to a server agent");
+  CLI::App* client =
+      app.add_subcommand("client", "A local Redis endpoint, tunnelled to a server agent");
   AddFlags(*client, *flags, true);
-  client->callback([flags, &status] { status = RunWith<agent::ClientAgent>(ClientConfigOf(*flags)); });
+  client->callback(
+      [flags, &status] { status = RunWith<agent::ClientAgent>(ClientConfigOf(*flags)); });
 
-  CLI::App* server = app.add_subcommand("server", "Accepts tunnels of client agents and forwards to Redis");
+  CLI::App* server =
+      app.add_subcommand("server", "Accepts tunnels of client agents and forwards to Redis");
   AddFlags(*server, *flags, false);
-  server->callback([flags, &status] { status = RunWith<agent::ServerAgent>(ServerConfigOf(*flags)); });
+  server->callback(
+      [flags, &status] { status = RunWith<agent::ServerAgent>(ServerConfigOf(*flags)); });
 
   CLI::App* config = app.add_subcommand("config", "Work with configuration files");
   config->require_subcommand(1);
   auto path = std::make_shared<std::string>();
-  CLI::App* check = config->add_subcommand("check", "Read a configuration and all files that it names, start nothing");
+  CLI::App* check = config->add_subcommand(
+      "check", "Read a configuration and all files that it names, start nothing");
   check->add_option("FILE", *path, "the configuration")->required();
   check->callback([path, &status] { status = CheckConfig(*path); });
 }

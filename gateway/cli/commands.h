@@ -1,5 +1,5 @@
-// The sub-commands of `redwall`. Each registers itself with the parser; what it does when chosen sets `status`:
-// 0 done, 1 the operation failed, 2 bad usage or configuration.
+// The sub-commands of `redwall`. Each registers itself with the parser; what it does when chosen
+// sets `status`: 0 done, 1 the operation failed, 2 bad usage or configuration.
 #ifndef REDWALL_GATEWAY_CLI_COMMANDS_H_
 #define REDWALL_GATEWAY_CLI_COMMANDS_H_
 

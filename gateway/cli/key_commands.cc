@@ -35,9 +35,11 @@ void AddKeyCommands(CLI::App& app, int& status) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* keygen = app.add_subcommand(
-      "keygen", "Make a shared key: 32 random bytes, mode 0600; an existing file is never overwritten");
+      "keygen",
+      "Make a shared key: 32 random bytes, mode 0600; an existing file is never overwritten");
   keygen->add_option("FILE", options->file, "the file to write")->required();
-  keygen->add_flag("--identity", options->identity, "make a static key pair instead, and print its public key");
+  keygen->add_flag("--identity", options->identity,
+                   "make a static key pair instead, and print its public key");
   keygen->callback([options, &status] { status = Keygen(options->file, options->identity); });
 
   CLI::App* pubkey = app.add_subcommand("pubkey", "Print the public key of an identity file");

@@ -17,11 +17,15 @@ int Complain(std::string_view sentence, int status) {
 
 int main(int argc, char** argv) {
   using namespace redwall;
-  if (!crypto::Init()) return cli::Complain("the system has no randomness to give: nothing can be encrypted", cli::kFailed);
+  if (!crypto::Init())
+    return cli::Complain("the system has no randomness to give: nothing can be encrypted",
+                         cli::kFailed);
 
   CLI::App app{
-      "A Redis-protocol-aware secure gateway: `redwall client` is a local Redis endpoint, `redwall server`\n"
-      "stands next to Redis; between them everything is encrypted, checked against a policy, and recorded."};
+      "A Redis-protocol-aware secure gateway: `redwall client` is a local Redis endpoint, `redwall "
+      "server`\n"
+      "stands next to Redis; between them everything is encrypted, checked against a policy, and "
+      "recorded."};
   app.name("redwall");
   app.set_version_flag("--version", std::string("redwall ") + agent::kVersion);
   app.require_subcommand(1);

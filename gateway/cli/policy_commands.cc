@@ -57,15 +57,18 @@ void AddPolicyCommands(CLI::App& app, int& status) {
   CLI::App* policy = app.add_subcommand("policy", "Work with policy files");
   policy->require_subcommand(1);
 
-  CLI::App* check = policy->add_subcommand("check", "Say what is wrong with a policy, and what is probably not meant");
+  CLI::App* check = policy->add_subcommand(
+      "check", "Say what is wrong with a policy, and what is probably not meant");
   check->add_option("FILE", options->file, "the policy")->required();
   check->callback([options, &status] { status = CheckPolicy(*options); });
 
   CLI::App* explain = policy->add_subcommand(
-      "explain", "Say what a policy decides on a command, and why: redwall policy explain FILE -- FLUSHALL");
+      "explain",
+      "Say what a policy decides on a command, and why: redwall policy explain FILE -- FLUSHALL");
   explain->add_option("FILE", options->file, "the policy")->required();
   explain->add_option("--as", options->identity, "the identity of the agent that sends it");
-  explain->add_option("COMMAND", options->command, "the command and its arguments, after --")->required();
+  explain->add_option("COMMAND", options->command, "the command and its arguments, after --")
+      ->required();
   explain->callback([options, &status] { status = ExplainPolicy(*options); });
 }
 

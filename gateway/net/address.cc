@@ -23,7 +23,8 @@ Result<Address, AddressError> Address::Parse(std::string_view text) {
   if (text.starts_with("unix:")) {
     address.path = text.substr(5);
     if (address.path.empty()) return Bad(text, "the path is missing");
-    if (address.path.size() > kMaxUnixPath) return Bad(text, "a socket's path has at most 107 bytes");
+    if (address.path.size() > kMaxUnixPath)
+      return Bad(text, "a socket's path has at most 107 bytes");
     return address;
   }
   const std::size_t colon = text.rfind(':');

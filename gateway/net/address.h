@@ -1,4 +1,5 @@
-// Address: where to listen or connect, as people write it: "host:port", "[host]:port", "[::1]:port", "unix:/path".
+// Address: where to listen or connect, as people write it: "host:port", "[host]:port",
+// "[::1]:port", "unix:/path".
 #ifndef REDWALL_GATEWAY_NET_ADDRESS_H_
 #define REDWALL_GATEWAY_NET_ADDRESS_H_
 

@@ -12,7 +12,8 @@
 
 namespace redwall::net {
 
-// Lives for as long as a Dial owns it, libuv has a request of its under way, or one of its calls is running (holds).
+// Lives for as long as a Dial owns it, libuv has a request of its under way, or one of its calls is
+// running (holds).
 struct Dial::Attempt {
   Loop& loop;
   Address address;
@@ -27,7 +28,7 @@ struct Dial::Attempt {
   int last_error = UV_EADDRNOTAVAIL;
   int holds = 0;
   bool resolving = false;
-  bool owned = true;     // by a Dial
+  bool owned = true;  // by a Dial
 
   Attempt(Loop& l, Address a, Done d) : loop(l), address(std::move(a)), done(std::move(d)) {}
   ~Attempt() {
@@ -62,7 +63,8 @@ struct Dial::Attempt {
         if (status == 0) {
           self->ConnectNext();
         } else {
-          self->FinishFailed(std::string("the name can't be resolved (") + uv_strerror(status) + ")");
+          self->FinishFailed(std::string("the name can't be resolved (") + uv_strerror(status) +
+                             ")");
         }
       }
       self->Release();

@@ -1,4 +1,5 @@
-// Dial: connects to an address: resolves the name anew each time and tries what it resolves to, one after the other.
+// Dial: connects to an address: resolves the name anew each time and tries what it resolves to, one
+// after the other.
 #ifndef REDWALL_GATEWAY_NET_DIALER_H_
 #define REDWALL_GATEWAY_NET_DIALER_H_
 
@@ -18,8 +19,8 @@ struct DialError {
   std::string sentence;  // "127.0.0.1:6379 refused the connection (connection refused)"
 };
 
-// One attempt. `done` is called once, never from inside the constructor; destroying the Dial before that gives up
-// the attempt without a call. `done` may destroy it.
+// One attempt. `done` is called once, never from inside the constructor; destroying the Dial before
+// that gives up the attempt without a call. `done` may destroy it.
 class Dial {
  public:
   using Done = std::function<void(Result<Socket, DialError>)>;

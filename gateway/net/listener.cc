@@ -20,18 +20,20 @@ constexpr int kBacklog = 511;  // as Redis
 ListenError Failure(const Address& address, int error) {
   std::string sentence = "can't listen on " + address.ToString() + ": " + uv_strerror(error);
   if (error == UV_EADDRINUSE)
-    sentence += "; another program has this address: stop it, or choose another one (-s, \"listen\")";
+    sentence +=
+        "; another program has this address: stop it, or choose another one (-s, \"listen\")";
   if (error == UV_EADDRNOTAVAIL)
     sentence += "; this machine has no such address: `ip addr` shows those that it has";
   if (error == UV_EACCES)
-    sentence += "; ports below 1024 need the right to bind them (CAP_NET_BIND_SERVICE), a unix socket a "
-                "folder that may be written";
+    sentence +=
+        "; ports below 1024 need the right to bind them (CAP_NET_BIND_SERVICE), a unix socket a "
+        "folder that may be written";
   return {std::move(sentence)};
 }
 
 // Removes the file of a unix socket on which nobody listens. False: somebody does.
 bool RemoveStale(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (stat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return true;
   const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (probe < 0) return true;
@@ -82,7 +84,8 @@ struct Listener::Handle {
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_PASSIVE;
     addrinfo* found = nullptr;
-    if (getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found) != 0)
+    if (getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found) !=
+        0)
       return UV_EADDRNOTAVAIL;
     const int error = uv_tcp_bind(&uv.tcp, found->ai_addr, 0);
     freeaddrinfo(found);

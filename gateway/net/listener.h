@@ -21,8 +21,9 @@ class Listener {
  public:
   using OnAccept = std::function<void(Socket)>;
 
-  // Binds and listens. A host name is resolved here and now (only at start). A unix socket's file is replaced when
-  // nobody listens on it any more; `mode` is its permission bits, 0: what the umask leaves.
+  // Binds and listens. A host name is resolved here and now (only at start). A unix socket's file
+  // is replaced when nobody listens on it any more; `mode` is its permission bits, 0: what the
+  // umask leaves.
   static Result<std::unique_ptr<Listener>, ListenError> Open(Loop& loop, const Address& address,
                                                              unsigned mode, OnAccept on_accept);
   ~Listener();  // stops; removes a unix socket's file

@@ -1,8 +1,8 @@
 // Loop: one libuv loop, the clock, and the end of a turn.
 //
-// A turn is all that the sockets that were ready have to say. What gathered meanwhile goes out at its end, in one write
-// a socket: first to clients and Redis, then through the tunnels (whose frames may have grown by the first), then
-// the audit. There is no timer in that.
+// A turn is all that the sockets that were ready have to say. What gathered meanwhile goes out at
+// its end, in one write a socket: first to clients and Redis, then through the tunnels (whose
+// frames may have grown by the first), then the audit. There is no timer in that.
 #ifndef REDWALL_GATEWAY_NET_LOOP_H_
 #define REDWALL_GATEWAY_NET_LOOP_H_
 
@@ -50,7 +50,7 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  void Run();   // until Stop
+  void Run();  // until Stop
   void Stop();
 
   // As of the last time the loop woke up: cheap, and the same for all that is served in one turn.

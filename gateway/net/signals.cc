@@ -21,8 +21,8 @@ void Signals::On(int signal, std::function<void()> function) {
   uv_signal_init(loop_.uv(), &handle->signal);
   handle->signal.data = handle;
   uv_signal_start(
-      &handle->signal, [](uv_signal_t* caught, int) { static_cast<Handle*>(caught->data)->function(); },
-      signal);
+      &handle->signal,
+      [](uv_signal_t* caught, int) { static_cast<Handle*>(caught->data)->function(); }, signal);
   handles_.push_back(handle);
 }
 

@@ -26,7 +26,9 @@ void Socket::Handle::Close() {
   if (closing) return;
   closing = true;
   handler = nullptr;
-  const uv_close_cb release = [](uv_handle_t* handle) { delete static_cast<Handle*>(handle->data); };
+  const uv_close_cb release = [](uv_handle_t* handle) {
+    delete static_cast<Handle*>(handle->data);
+  };
   if (reset && !is_unix && !shutdown_begun && uv_tcp_close_reset(&uv.tcp, release) == 0) return;
   uv_close(handle(), release);
 }
@@ -71,7 +73,8 @@ void Socket::Handle::Flush() {
 }
 
 void Socket::Handle::MaybeShutdown() {
-  if (!shutdown_wanted || shutdown_begun || writing || !gathering.empty() || failed || closing) return;
+  if (!shutdown_wanted || shutdown_begun || writing || !gathering.empty() || failed || closing)
+    return;
   shutdown_begun = true;
   // A peer that is gone is noticed by the read side.
   uv_shutdown(&shutdown, stream(), [](uv_shutdown_t*, int) {});
@@ -81,7 +84,8 @@ std::string Socket::Handle::PeerAddress() {
   if (is_unix) return "unix";
   sockaddr_storage address{};
   int size = sizeof address;
-  if (uv_tcp_getpeername(&uv.tcp, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "unknown";
+  if (uv_tcp_getpeername(&uv.tcp, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    return "unknown";
   return FormatSockaddr(reinterpret_cast<const sockaddr*>(&address));
 }
 
@@ -98,7 +102,8 @@ void Socket::StartReading() {
   handle_->reading = true;
   const auto allocate = [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
     const MutableBytes memory = static_cast<Handle*>(handle->data)->loop.read_buffer();
-    *buffer = uv_buf_init(reinterpret_cast<char*>(memory.data()), static_cast<unsigned>(memory.size()));
+    *buffer =
+        uv_buf_init(reinterpret_cast<char*>(memory.data()), static_cast<unsigned>(memory.size()));
   };
   const auto read = [](uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) {
     auto* self = static_cast<Handle*>(stream->data);

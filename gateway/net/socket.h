@@ -1,8 +1,8 @@
 // Socket: a connected TCP or unix stream.
 //
-// The Socket owns its libuv handle: destroying the Socket closes it, and the handle's memory is released in libuv's
-// close callback, nowhere else. The handler is not called any more once the Socket is destroyed, which may be done
-// from inside a callback.
+// The Socket owns its libuv handle: destroying the Socket closes it, and the handle's memory is
+// released in libuv's close callback, nowhere else. The handler is not called any more once the
+// Socket is destroyed, which may be done from inside a callback.
 //
 // Writes gather until the end of the turn, and for as long as an earlier write is under way.
 #ifndef REDWALL_GATEWAY_NET_SOCKET_H_

@@ -31,8 +31,8 @@ struct Socket::Handle final : TurnTask {
   Loop& loop;
   bool is_unix;
   SocketHandler* handler = nullptr;
-  OutBuffer gathering;   // to be written
-  OutBuffer in_flight;   // libuv writes from it
+  OutBuffer gathering;  // to be written
+  OutBuffer in_flight;  // libuv writes from it
   uv_write_t write{};
   uv_shutdown_t shutdown{};
   bool writing = false, reading = false, shutdown_wanted = false, shutdown_begun = false;

@@ -16,7 +16,8 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
-  // Replaces what was set before. `repeat_ms` 0: once. The function may set, stop or destroy the timer.
+  // Replaces what was set before. `repeat_ms` 0: once. The function may set, stop or destroy the
+  // timer.
   void Start(std::uint64_t delay_ms, std::uint64_t repeat_ms, std::function<void()> function);
   void Stop();
 

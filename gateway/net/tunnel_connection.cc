@@ -85,7 +85,8 @@ void TunnelConnection::OnTurnEnd() {
   if (lost_ || session_ == nullptr) return;
   // What the kernel doesn't take at once stays in the session, where streams take turns.
   while (!lost_ && session_->HasOutput() && socket_.queued() < kWriteGoal) {
-    const MutableBytes record = socket_.Reserve(crypto::kMaxRecordPlaintext + crypto::kRecordOverhead);
+    const MutableBytes record =
+        socket_.Reserve(crypto::kMaxRecordPlaintext + crypto::kRecordOverhead);
     const std::size_t size = session_->Fill(record.subspan(2, crypto::kMaxRecordPlaintext));
     if (size == 0) break;
     const std::size_t sealed = channel_.Seal(record, size);

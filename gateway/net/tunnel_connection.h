@@ -1,9 +1,11 @@
-// TunnelConnection: one TCP connection between the sites: a socket, a SecureChannel on it, a Session in that.
+// TunnelConnection: one TCP connection between the sites: a socket, a SecureChannel on it, a
+// Session in that.
 //
 //     socket bytes ─▶ channel (handshake, records) ─▶ session (frames)         ─▶ owner
 //     socket       ◀─ one write a turn ◀─ records  ◀─ session.Fill at the turn's end
 //
-// Until the channel is confirmed there is no session, and nothing that came is trusted with anything.
+// Until the channel is confirmed there is no session, and nothing that came is trusted with
+// anything.
 #ifndef REDWALL_GATEWAY_NET_TUNNEL_CONNECTION_H_
 #define REDWALL_GATEWAY_NET_TUNNEL_CONNECTION_H_
 
@@ -23,11 +25,12 @@ namespace redwall::net {
 class TunnelHandler {
  public:
   // The peer has proved itself: makes the session. Called once. Null ends the connection.
-  virtual std::unique_ptr<tunnel::Session> OnAuthenticated(const crypto::SecureChannel& channel) = 0;
+  virtual std::unique_ptr<tunnel::Session> OnAuthenticated(
+      const crypto::SecureChannel& channel) = 0;
   // A record was handled by the session.
   virtual void OnRecord() {}
-  // The connection is over; nothing more comes. The owner destroys it, but not from inside this call.
-  // `why` is for the log.
+  // The connection is over; nothing more comes. The owner destroys it, but not from inside this
+  // call. `why` is for the log.
   virtual void OnTunnelLost(std::string_view why) = 0;
 
  protected:

@@ -16,8 +16,9 @@ Conversation::Conversation(const Environment& environment, Outlet& outlet, audit
 Conversation::~Conversation() { OnClosed(); }
 
 bool Conversation::idle() const {
-  return queue_.empty() && !in_frame_ && held_.empty() && !transaction_.open && !raw_ && !monitor_ &&
-         !pubsub_.subscribed() && (intake_ == Intake::kCommands || intake_ == Intake::kClosed);
+  return queue_.empty() && !in_frame_ && held_.empty() && !transaction_.open && !raw_ &&
+         !monitor_ && !pubsub_.subscribed() &&
+         (intake_ == Intake::kCommands || intake_ == Intake::kClosed);
 }
 
 void Conversation::OnClosed() {

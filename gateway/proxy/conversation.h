@@ -4,15 +4,18 @@
 //     client                     │ denied: a slot with the answer                    Redis
 //                 ToClient ◀─ reply queue ◀─ scan ◀─ OnReply
 //
-// The same class runs at both agents: at the client agent its "Redis" is the tunnel, at the server agent its "client" is.
-// It keeps the little state that Redis itself keeps per connection, as far as that decides what the bytes mean: MULTI,
-// subscriptions, MONITOR, CLIENT REPLY, the protocol version, raw replication. docs/fidelity.md.
+// The same class runs at both agents: at the client agent its "Redis" is the tunnel, at the server
+// agent its "client" is. It keeps the little state that Redis itself keeps per connection, as far
+// as that decides what the bytes mean: MULTI, subscriptions, MONITOR, CLIENT REPLY, the protocol
+// version, raw replication. docs/fidelity.md.
 //
-// What is allowed is forwarded as the bytes that came, in as few pieces as possible. What is refused is replaced by an
-// empty request (`*0`), which Redis skips without an answer: so both agents number the requests of a connection alike,
-// and an armed CLIENT REPLY SKIP is used up as it would be on a direct connection.
+// What is allowed is forwarded as the bytes that came, in as few pieces as possible. What is
+// refused is replaced by an empty request (`*0`), which Redis skips without an answer: so both
+// agents number the requests of a connection alike, and an armed CLIENT REPLY SKIP is used up as it
+// would be on a direct connection.
 //
-// No socket and no clock. A Conversation never throws and never trusts either side; after finished() it is dead.
+// No socket and no clock. A Conversation never throws and never trusts either side; after
+// finished() it is dead.
 #ifndef REDWALL_GATEWAY_PROXY_CONVERSATION_H_
 #define REDWALL_GATEWAY_PROXY_CONVERSATION_H_
 
@@ -38,10 +41,12 @@ namespace redwall::proxy {
 struct ConversationLimits {
   resp::RequestLimits request;
   resp::ReplyLimits reply;
-  std::size_t max_pending = 262144;  // requests without a reply; beyond, no more are taken until some are answered
+  std::size_t max_pending =
+      262144;  // requests without a reply; beyond, no more are taken until some are answered
 };
 
-// The rules in force for one agent. Its owner replaces `rules` on a reload, and all conversations obey at once.
+// The rules in force for one agent. Its owner replaces `rules` on a reload, and all conversations
+// obey at once.
 struct Gate {
   std::shared_ptr<const policy::Rules> rules;
 };
@@ -52,11 +57,13 @@ struct Environment {
   const Gate* gate = nullptr;
   audit::Recorder* recorder = nullptr;
   const ConversationLimits* limits = nullptr;
-  // Server agent with credentials of its own: the AUTH command, encoded, to be sent again after a RESET. Else empty.
+  // Server agent with credentials of its own: the AUTH command, encoded, to be sent again after a
+  // RESET. Else empty.
   std::string_view login;
 };
 
-// Where the bytes go. Views are valid for the call; neither call may come back into the conversation.
+// Where the bytes go. Views are valid for the call; neither call may come back into the
+// conversation.
 class Outlet {
  public:
   virtual void ToRedis(std::string_view bytes) = 0;
@@ -69,7 +76,8 @@ class Outlet {
 class Conversation {
  public:
   // `user`: the Redis user that the connection starts with, where known.
-  Conversation(const Environment& environment, Outlet& outlet, audit::Subject subject, std::string user);
+  Conversation(const Environment& environment, Outlet& outlet, audit::Subject subject,
+               std::string user);
   ~Conversation();
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
@@ -79,14 +87,16 @@ class Conversation {
   // The connection is over, whichever side ended it: what is unanswered is recorded as such.
   void OnClosed();
 
-  // True: all that the client is to get was given to the outlet, and both connections are to be closed.
+  // True: all that the client is to get was given to the outlet, and both connections are to be
+  // closed.
   bool finished() const { return finished_; }
   // Why, where it wasn't the regular end. For the log.
   std::string_view failure() const { return failure_; }
-  // False: too many requests wait for their replies. The source of requests is to be left unread for now, and its end is
-  // not to be passed on yet.
+  // False: too many requests wait for their replies. The source of requests is to be left unread
+  // for now, and its end is not to be passed on yet.
   bool takes_requests() const { return !paused_; }
-  // Nothing is under way in either direction and nothing would be lost if the connection ended here.
+  // Nothing is under way in either direction and nothing would be lost if the connection ended
+  // here.
   bool idle() const;
 
  private:
@@ -98,14 +108,15 @@ class Conversation {
   };
   struct Transaction {
     bool open = false;
-    bool dirty = false;           // a command in it was denied
+    bool dirty = false;  // a command in it was denied
     std::uint32_t generation = 0;
-    std::int64_t hello = 0;       // what takes effect at EXEC: HELLO's version,
-    bool pubsub = false;          // and (un)subscribing
+    std::int64_t hello = 0;  // what takes effect at EXEC: HELLO's version,
+    bool pubsub = false;     // and (un)subscribing
   };
   enum class ReplyMode : std::uint8_t { kOn, kOff };
 
-  // Requests (conversation_request.cc). `input` is all that isn't consumed; returns how much of it is done with.
+  // Requests (conversation_request.cc). `input` is all that isn't consumed; returns how much of it
+  // is done with.
   std::size_t TakeRequests(std::string_view input, const Now& now);
   void TakeCommand(std::string_view raw, const Now& now);
   bool TakeHead(std::string_view input, const Now& now, std::size_t& used);
@@ -141,19 +152,20 @@ class Conversation {
   const audit::Subject subject_;
 
   resp::CommandParser parser_;
-  std::string held_;             // requests that aren't whole yet, or wait while paused_
-  std::string_view forward_;     // of the current input: contiguous bytes that are to be forwarded
-  std::string scratch_;          // rewritten commands, error texts
-  std::string record_;           // the audit line of the command in hand; a member so that its memory is kept
+  std::string held_;          // requests that aren't whole yet, or wait while paused_
+  std::string_view forward_;  // of the current input: contiguous bytes that are to be forwarded
+  std::string scratch_;       // rewritten commands, error texts
+  std::string
+      record_;  // the audit line of the command in hand; a member so that its memory is kept
   std::vector<resp::KeyRef> keys_;
   Intake intake_ = Intake::kCommands;
-  std::uint64_t number_ = 0;     // of the last request
+  std::uint64_t number_ = 0;  // of the last request
   bool paused_ = false;
 
   ReplyQueue queue_;
   resp::ReplyScanner scanner_;
-  std::string_view replies_;     // of the current input: contiguous bytes that are the client's
-  std::string withheld_;         // a reply that may have to be replaced
+  std::string_view replies_;  // of the current input: contiguous bytes that are the client's
+  std::string withheld_;      // a reply that may have to be replaced
   bool in_frame_ = false, withhold_ = false;
   std::uint64_t frame_bytes_ = 0;
   std::int64_t frame_started_us_ = 0;
@@ -161,8 +173,8 @@ class Conversation {
   Transaction transaction_;
   PubsubState pubsub_;
   ReplyMode reply_mode_ = ReplyMode::kOn;
-  bool skip_next_ = false;       // CLIENT REPLY SKIP
-  bool reply_mode_used_ = false; // then an error may come without a slot
+  bool skip_next_ = false;        // CLIENT REPLY SKIP
+  bool reply_mode_used_ = false;  // then an error may come without a slot
   bool monitor_ = false, raw_ = false;
   bool subscribed_by_exec_ = false;
   std::int64_t protocol_ = 2;

@@ -11,8 +11,10 @@ namespace {
 using resp::Verb;
 using Result = audit::CommandEnd::Result;
 
-constexpr std::string_view kExecAbort = "EXECABORT Transaction discarded because of previous errors.";
-constexpr std::size_t kMaxWithheld = 64 * 1024;  // a status line or an error; Redis's are far shorter
+constexpr std::string_view kExecAbort =
+    "EXECABORT Transaction discarded because of previous errors.";
+constexpr std::size_t kMaxWithheld =
+    64 * 1024;  // a status line or an error; Redis's are far shorter
 
 // "1339518083.107412 [0 127.0.0.1:60866] "keys" "*"": what MONITOR prints.
 bool IsMonitorLine(std::string_view text) {
@@ -52,7 +54,8 @@ void Conversation::OnReply(std::string_view bytes, const Now& now) {
     frame_bytes_ += used;
     done += used;
     if (!withhold_) {
-      replies_ = replies_.empty() ? piece : std::string_view(replies_.data(), replies_.size() + used);
+      replies_ =
+          replies_.empty() ? piece : std::string_view(replies_.data(), replies_.size() + used);
     } else if (withheld_.size() + used <= kMaxWithheld) {
       withheld_.append(piece);
     } else {
@@ -67,7 +70,8 @@ void Conversation::OnReply(std::string_view bytes, const Now& now) {
   }
 }
 
-// The first byte of a frame. False: the connection has become raw, and the byte belongs to the raw stream.
+// The first byte of a frame. False: the connection has become raw, and the byte belongs to the raw
+// stream.
 bool Conversation::BeginFrame(char first, const Now& now) {
   in_frame_ = true;
   frame_bytes_ = 0;
@@ -78,7 +82,8 @@ bool Conversation::BeginFrame(char first, const Now& now) {
   const bool line = first == '+' || first == '-';
   withhold_ = line && (slot.kind == Slot::Kind::kAborted || slot.kind == Slot::Kind::kSwallowed);
   if (withhold_) FlushReplies();
-  // SYNC and PSYNC are refused with an error like any command; anything else opens the replication stream.
+  // SYNC and PSYNC are refused with an error like any command; anything else opens the replication
+  // stream.
   if ((slot.verb == Verb::kSync || slot.verb == Verb::kPsync) && first != '-') {
     in_frame_ = false;
     raw_ = true;
@@ -119,7 +124,8 @@ bool Conversation::IsOutOfBand(const resp::ReplyScanner::Frame& frame, Verb conf
   if (frame.type == '>') return true;
   if (frame.type == '+') return monitor_ && IsMonitorLine(frame.text);
   if (frame.type != '*' || protocol_ != 2) return false;
-  if (!pubsub_.subscribed() && !subscribed_by_exec_) return false;  // an ordinary array may look alike
+  if (!pubsub_.subscribed() && !subscribed_by_exec_)
+    return false;  // an ordinary array may look alike
   return IsPubsubMessage(frame.text) || confirmed == Verb::kSunsubscribe ||
          (confirmed != Verb::kOther && subscribed_by_exec_);
 }
@@ -146,7 +152,8 @@ void Conversation::EndReply(const resp::ReplyScanner::Frame& frame) {
       FinishSlot(Result::kNone, {});
       if (is_error) Fail("Redis refused the server agent's credentials after RESET");
       return;
-    default: break;
+    default:
+      break;
   }
   if (slot.verb == Verb::kExec && !is_error && frame.type == '*' && frame.elements > 0) {
     if (slot.number != 0) protocol_ = slot.number;
@@ -156,7 +163,8 @@ void Conversation::EndReply(const resp::ReplyScanner::Frame& frame) {
   FinishSlot(is_error ? Result::kError : Result::kOk, frame.text);
 }
 
-// What a reply says about the connection's state; an error takes back what was assumed when the command went.
+// What a reply says about the connection's state; an error takes back what was assumed when the
+// command went.
 void Conversation::ApplyReply(const Slot& slot, bool is_error) {
   switch (slot.verb) {
     case Verb::kMulti:
@@ -175,7 +183,9 @@ void Conversation::ApplyReply(const Slot& slot, bool is_error) {
     case Verb::kClientSetname:
       if (is_error) client_name_ = slot.text;
       break;
-    case Verb::kMonitor: monitor_ = monitor_ || !is_error; break;
+    case Verb::kMonitor:
+      monitor_ = monitor_ || !is_error;
+      break;
     case Verb::kReset:
       if (is_error) break;
       protocol_ = 2;
@@ -184,7 +194,8 @@ void Conversation::ApplyReply(const Slot& slot, bool is_error) {
       pubsub_.Clear();
       client_name_.clear();
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -219,15 +230,17 @@ void Conversation::FlushReplies() {
   outlet_.ToClient(std::exchange(replies_, {}));
 }
 
-// The front slot is done: its line goes to the audit. `text` is the error, of which the first word is recorded.
+// The front slot is done: its line goes to the audit. `text` is the error, of which the first word
+// is recorded.
 void Conversation::FinishSlot(Result result, std::string_view text) {
   const Slot& slot = queue_.front();
   if (!slot.record.empty()) {
-    const std::string_view word = text.substr(0, std::min(text.find_first_of(" \r\n"), text.size()));
+    const std::string_view word =
+        text.substr(0, std::min(text.find_first_of(" \r\n"), text.size()));
     environment_.recorder->FinishCommand(
         slot.record,
-        {result, result == Result::kError ? word : std::string_view(), slot.bytes_in, slot.bytes_out,
-         slot.first_byte_us < 0 ? -1 : slot.first_byte_us - slot.arrived_us});
+        {result, result == Result::kError ? word : std::string_view(), slot.bytes_in,
+         slot.bytes_out, slot.first_byte_us < 0 ? -1 : slot.first_byte_us - slot.arrived_us});
   }
   queue_.Pop();
 }

@@ -15,7 +15,8 @@ constexpr std::string_view kEmptyRequest = "*0\r\n";  // Redis skips it without 
 constexpr std::string_view kDiscard = "*1\r\n$7\r\nDISCARD\r\n";
 constexpr std::string_view kAuditBroken =
     "ERR redwall: the audit log can't be written, so nothing is served until it can";
-constexpr std::size_t kMaxNoted = 128;  // bytes of a user or client name that are kept for the audit
+constexpr std::size_t kMaxNoted =
+    128;  // bytes of a user or client name that are kept for the audit
 
 // As Redis's strcasecmp: what follows a NUL doesn't count.
 bool EqualsFolded(std::string_view text, std::string_view lower) {
@@ -62,15 +63,25 @@ std::size_t Conversation::TakeRequests(std::string_view input, const Now& now) {
     const resp::ParseStatus status = parser_.Parse(rest);
     std::size_t used = parser_.consumed();
     switch (status) {
-      case resp::ParseStatus::kNeedMore: wait = true; break;
-      case resp::ParseStatus::kHead: wait = !TakeHead(rest, now, used); break;
-      case resp::ParseStatus::kCommand: TakeCommand(rest.substr(0, used), now); break;
+      case resp::ParseStatus::kNeedMore:
+        wait = true;
+        break;
+      case resp::ParseStatus::kHead:
+        wait = !TakeHead(rest, now, used);
+        break;
+      case resp::ParseStatus::kCommand:
+        TakeCommand(rest.substr(0, used), now);
+        break;
       case resp::ParseStatus::kBody:
         TakeBody(parser_.body(), false);
         wait = used == 0;
         break;
-      case resp::ParseStatus::kBodyEnd: TakeBody(parser_.body(), true); break;
-      case resp::ParseStatus::kError: TakeProtocolError(now); break;
+      case resp::ParseStatus::kBodyEnd:
+        TakeBody(parser_.body(), true);
+        break;
+      case resp::ParseStatus::kError:
+        TakeProtocolError(now);
+        break;
     }
     if (!wait) done += used;
     paused_ = queue_.size() >= environment_.limits->max_pending;
@@ -170,9 +181,9 @@ bool Conversation::Examine(const policy::Request& request, std::size_t bytes, co
   }
   record_.clear();
   if (recorder.enabled() && recorder.Wants(rules.audit(), request, decision)) {
-    recorder.BeginCommand(rules.audit(),
-                          {subject_, number_, user_, db_, client_name_, request, decision, now.wall_us},
-                          record_);
+    recorder.BeginCommand(
+        rules.audit(),
+        {subject_, number_, user_, db_, client_name_, request, decision, now.wall_us}, record_);
   }
   if (decision.action == policy::Action::kAllow) return true;
   const std::string_view name = request.info ? request.info->name : request.command.name();
@@ -181,7 +192,8 @@ bool Conversation::Examine(const policy::Request& request, std::size_t bytes, co
   return false;
 }
 
-void Conversation::Refuse(std::string_view text, bool disconnect, std::size_t bytes, const Now& now) {
+void Conversation::Refuse(std::string_view text, bool disconnect, std::size_t bytes,
+                          const Now& now) {
   if (raw_) return Fail("a command was refused on a replication connection");
   if (transaction_.open) transaction_.dirty = true;
   if (disconnect) {
@@ -195,7 +207,8 @@ void Conversation::Refuse(std::string_view text, bool disconnect, std::size_t by
   }
 }
 
-void Conversation::PushLocal(std::string_view text, bool closes, std::size_t bytes, const Now& now) {
+void Conversation::PushLocal(std::string_view text, bool closes, std::size_t bytes,
+                             const Now& now) {
   Slot& slot = queue_.Push();
   slot.kind = Slot::Kind::kLocal;
   slot.closes = closes;
@@ -208,12 +221,13 @@ void Conversation::PushLocal(std::string_view text, bool closes, std::size_t byt
 
 void Conversation::FinishUnanswered(std::size_t bytes) {
   if (record_.empty()) return;
-  environment_.recorder->FinishCommand(
-      record_, {audit::CommandEnd::Result::kNone, {}, bytes, 0, -1});
+  environment_.recorder->FinishCommand(record_,
+                                       {audit::CommandEnd::Result::kNone, {}, bytes, 0, -1});
 }
 
 // An allowed command: its slot, and what it does to the connection's state.
-void Conversation::Admit(const resp::Command& command, Verb verb, std::size_t bytes, const Now& now) {
+void Conversation::Admit(const resp::Command& command, Verb verb, std::size_t bytes,
+                         const Now& now) {
   if (raw_) return FinishUnanswered(bytes);
   if (!ExpectsReply(command, verb)) {
     Slot unanswered;
@@ -277,9 +291,15 @@ void Conversation::NoteEffects(const resp::Command& command, Verb verb, Slot& sl
       slot.confirmations = transaction_.pubsub ? 1 : 0;
       transaction_.open = transaction_.dirty = false;
       break;
-    case Verb::kDiscard: transaction_.open = transaction_.dirty = false; break;
-    case Verb::kReset: transaction_.open = transaction_.dirty = false; break;
-    case Verb::kQuit: intake_ = Intake::kClosed; break;
+    case Verb::kDiscard:
+      transaction_.open = transaction_.dirty = false;
+      break;
+    case Verb::kReset:
+      transaction_.open = transaction_.dirty = false;
+      break;
+    case Verb::kQuit:
+      intake_ = Intake::kClosed;
+      break;
     case Verb::kHello:
       if (command.argc() >= 2 && !ReadNumber(command.arg(1), slot.number)) slot.number = 0;
       break;

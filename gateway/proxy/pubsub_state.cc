@@ -13,8 +13,10 @@ bool IsPubsub(Verb verb) {
     case Verb::kSsubscribe:
     case Verb::kUnsubscribe:
     case Verb::kPunsubscribe:
-    case Verb::kSunsubscribe: return true;
-    default: return false;
+    case Verb::kSunsubscribe:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -36,12 +38,19 @@ void PubsubState::Confirm(Verb verb, std::int64_t count) {
   count = std::max<std::int64_t>(count, 0);
   switch (verb) {
     case Verb::kSubscribe:
-    case Verb::kUnsubscribe: channels_ = std::max<std::int64_t>(count - patterns_, 0); break;
+    case Verb::kUnsubscribe:
+      channels_ = std::max<std::int64_t>(count - patterns_, 0);
+      break;
     case Verb::kPsubscribe:
-    case Verb::kPunsubscribe: patterns_ = std::max<std::int64_t>(count - channels_, 0); break;
+    case Verb::kPunsubscribe:
+      patterns_ = std::max<std::int64_t>(count - channels_, 0);
+      break;
     case Verb::kSsubscribe:
-    case Verb::kSunsubscribe: shard_channels_ = count; break;
-    default: break;
+    case Verb::kSunsubscribe:
+      shard_channels_ = count;
+      break;
+    default:
+      break;
   }
 }
 

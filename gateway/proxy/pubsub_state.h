@@ -1,7 +1,7 @@
 // PubsubState: how many subscriptions a connection has, told from Redis's own confirmations.
 //
-// A confirmation carries a count after it: of channels and patterns together, or of shard channels. From these the
-// three numbers follow, and no name has to be kept.
+// A confirmation carries a count after it: of channels and patterns together, or of shard channels.
+// From these the three numbers follow, and no name has to be kept.
 #ifndef REDWALL_GATEWAY_PROXY_PUBSUB_STATE_H_
 #define REDWALL_GATEWAY_PROXY_PUBSUB_STATE_H_
 
@@ -22,7 +22,8 @@ resp::Verb ConfirmedVerb(std::string_view kind);
 class PubsubState {
  public:
   void Confirm(resp::Verb verb, std::int64_t count);
-  // How many confirmations an UNSUBSCRIBE (PUNSUBSCRIBE, SUNSUBSCRIBE) without arguments gets now: at least one.
+  // How many confirmations an UNSUBSCRIBE (PUNSUBSCRIBE, SUNSUBSCRIBE) without arguments gets now:
+  // at least one.
   std::uint32_t ConfirmationsOfAll(resp::Verb verb) const;
   bool subscribed() const { return channels_ + patterns_ + shard_channels_ > 0; }
   void Clear() { *this = PubsubState(); }

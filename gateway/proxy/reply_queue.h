@@ -1,7 +1,7 @@
 // ReplyQueue: one slot for each request that is answered, in the order of the requests.
 //
-// Replies come back strictly in that order, wherever they are made: a denial waits for its turn. Slots are reused,
-// so that a steady state allocates nothing.
+// Replies come back strictly in that order, wherever they are made: a denial waits for its turn.
+// Slots are reused, so that a steady state allocates nothing.
 #ifndef REDWALL_GATEWAY_PROXY_REPLY_QUEUE_H_
 #define REDWALL_GATEWAY_PROXY_REPLY_QUEUE_H_
 
@@ -24,17 +24,18 @@ struct Slot {
   };
   Kind kind = Kind::kForwarded;
   resp::Verb verb = resp::Verb::kOther;
-  bool closes = false;             // kLocal: the connection ends behind it
-  std::uint32_t confirmations = 0;  // kPubsub; 0: as many as there are subscriptions when its turn comes.
-                                   // EXEC: 1 where the transaction (un)subscribes
-  std::uint32_t generation = 0;    // MULTI that opened a transaction: which one
-  std::int64_t number = 0;         // SELECT: the database before; HELLO, EXEC: the protocol version asked for
-  std::int64_t arrived_us = 0;     // monotonic
+  bool closes = false;              // kLocal: the connection ends behind it
+  std::uint32_t confirmations = 0;  // kPubsub; 0: as many as there are subscriptions when its turn
+                                    // comes. EXEC: 1 where the transaction (un)subscribes
+  std::uint32_t generation = 0;  // MULTI that opened a transaction: which one
+  std::int64_t number =
+      0;  // SELECT: the database before; HELLO, EXEC: the protocol version asked for
+  std::int64_t arrived_us = 0;  // monotonic
   std::int64_t first_byte_us = -1;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
-  std::string text;                // kLocal; else what an error restores (AUTH: the user before)
-  std::string record;              // the audit line's beginning; empty: not recorded
+  std::string text;    // kLocal; else what an error restores (AUTH: the user before)
+  std::string record;  // the audit line's beginning; empty: not recorded
 };
 
 class ReplyQueue {

@@ -1,5 +1,5 @@
-// ByteQueue: bytes that wait, first in, first out, in one contiguous piece. Keeps its memory while it is in use and
-// gives it back when it runs empty after having been large.
+// ByteQueue: bytes that wait, first in, first out, in one contiguous piece. Keeps its memory while
+// it is in use and gives it back when it runs empty after having been large.
 #ifndef REDWALL_GATEWAY_TUNNEL_BYTE_QUEUE_H_
 #define REDWALL_GATEWAY_TUNNEL_BYTE_QUEUE_H_
 
@@ -24,7 +24,8 @@ class ByteQueue {
       } else {
         bytes_.clear();
       }
-    } else if (head_ >= kKeep && head_ >= bytes_.size() / 2) {  // moves each byte at most once on average
+    } else if (head_ >= kKeep &&
+               head_ >= bytes_.size() / 2) {  // moves each byte at most once on average
       bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(head_));
       head_ = 0;
     }

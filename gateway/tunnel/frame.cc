@@ -8,8 +8,14 @@ namespace {
 constexpr std::size_t kMaxText = 255;
 
 enum class HelloType : std::uint8_t {
-  kName = 1, kVersion = 2, kStreamWindow = 3, kSessionWindow = 4,
-  kMaxStreams = 5, kMaxUnanswered = 6, kSilence = 7, kIdentity = 8,
+  kName = 1,
+  kVersion = 2,
+  kStreamWindow = 3,
+  kSessionWindow = 4,
+  kMaxStreams = 5,
+  kMaxUnanswered = 6,
+  kSilence = 7,
+  kIdentity = 8,
 };
 
 template <class T>
@@ -60,14 +66,22 @@ bool ReadHelloField(HelloType type, ByteView value, HelloPayload& hello) {
     return true;
   };
   switch (type) {
-    case HelloType::kName: return text(hello.name);
-    case HelloType::kVersion: return text(hello.version);
-    case HelloType::kStreamWindow: return number(hello.stream_window);
-    case HelloType::kSessionWindow: return number(hello.session_window);
-    case HelloType::kMaxStreams: return number(hello.max_streams);
-    case HelloType::kMaxUnanswered: return number(hello.max_unanswered);
-    case HelloType::kSilence: return number(hello.silence_ms);
-    case HelloType::kIdentity: return text(hello.identity);
+    case HelloType::kName:
+      return text(hello.name);
+    case HelloType::kVersion:
+      return text(hello.version);
+    case HelloType::kStreamWindow:
+      return number(hello.stream_window);
+    case HelloType::kSessionWindow:
+      return number(hello.session_window);
+    case HelloType::kMaxStreams:
+      return number(hello.max_streams);
+    case HelloType::kMaxUnanswered:
+      return number(hello.max_unanswered);
+    case HelloType::kSilence:
+      return number(hello.silence_ms);
+    case HelloType::kIdentity:
+      return text(hello.identity);
   }
   return true;  // from a newer version: skipped
 }
@@ -95,16 +109,26 @@ bool TakeFrame(ByteView& record, FrameHeader& header, ByteView& payload) {
 
 std::string_view Describe(ResetCode code) {
   switch (code) {
-    case ResetCode::kNone: return "the stream ended";
-    case ResetCode::kClientGone: return "the client's connection broke";
-    case ResetCode::kUpstreamUnreachable: return "Redis can't be reached from the server agent";
-    case ResetCode::kUpstreamGone: return "Redis broke the connection";
-    case ResetCode::kUnknownRoute: return "the server agent has no route of this name";
-    case ResetCode::kNotPermitted: return "this agent may not use this route";
-    case ResetCode::kRefused: return "the server agent takes no more streams now";
-    case ResetCode::kProtocol: return "what came through the stream is not the Redis protocol";
-    case ResetCode::kLogin: return "Redis refused the credentials that the server agent holds";
-    case ResetCode::kShutdown: return "the agent is shutting down";
+    case ResetCode::kNone:
+      return "the stream ended";
+    case ResetCode::kClientGone:
+      return "the client's connection broke";
+    case ResetCode::kUpstreamUnreachable:
+      return "Redis can't be reached from the server agent";
+    case ResetCode::kUpstreamGone:
+      return "Redis broke the connection";
+    case ResetCode::kUnknownRoute:
+      return "the server agent has no route of this name";
+    case ResetCode::kNotPermitted:
+      return "this agent may not use this route";
+    case ResetCode::kRefused:
+      return "the server agent takes no more streams now";
+    case ResetCode::kProtocol:
+      return "what came through the stream is not the Redis protocol";
+    case ResetCode::kLogin:
+      return "Redis refused the credentials that the server agent holds";
+    case ResetCode::kShutdown:
+      return "the agent is shutting down";
   }
   return "a reason that this version doesn't know";
 }
@@ -124,7 +148,8 @@ std::optional<OpenPayload> DecodeOpen(ByteView payload) {
   OpenPayload open;
   open.credit = LoadBigEndian<std::uint32_t>(payload.data());
   payload = payload.subspan(4);
-  if (!TakeShortText(payload, open.route) || !TakeShortText(payload, open.client)) return std::nullopt;
+  if (!TakeShortText(payload, open.route) || !TakeShortText(payload, open.client))
+    return std::nullopt;
   if (!payload.empty()) return std::nullopt;
   return open;
 }

@@ -20,9 +20,20 @@ namespace redwall::tunnel {
 using StreamId = std::uint32_t;
 
 enum class FrameType : std::uint8_t {
-  kPad = 0x00, kData = 0x01, kOpen = 0x02, kOpened = 0x03, kRst = 0x04, kCredit = 0x05,
-  kMaxStreams = 0x06, kPing = 0x07, kAck = 0x08, kHello = 0x09, kSession = 0x0A,
-  kResume = 0x0B, kResumed = 0x0C, kGoaway = 0x0D,
+  kPad = 0x00,
+  kData = 0x01,
+  kOpen = 0x02,
+  kOpened = 0x03,
+  kRst = 0x04,
+  kCredit = 0x05,
+  kMaxStreams = 0x06,
+  kPing = 0x07,
+  kAck = 0x08,
+  kHello = 0x09,
+  kSession = 0x0A,
+  kResume = 0x0B,
+  kResumed = 0x0C,
+  kGoaway = 0x0D,
 };
 
 inline constexpr std::uint8_t kFlagFin = 0x01;   // DATA: the sender's last of this stream
@@ -46,8 +57,8 @@ struct FrameHeader {
 // `out` has kFrameHeaderSize bytes.
 void WriteHeader(const FrameHeader& header, std::byte* out);
 
-// Takes the next frame off the front of `record`. False at the end of the record, or when what is left isn't
-// a whole frame: then `record` isn't empty.
+// Takes the next frame off the front of `record`. False at the end of the record, or when what is
+// left isn't a whole frame: then `record` isn't empty.
 bool TakeFrame(ByteView& record, FrameHeader& header, ByteView& payload);
 
 // Why a stream ended before its time. For both agents' logs and the audit.
@@ -57,10 +68,10 @@ enum class ResetCode : std::uint16_t {
   kUpstreamUnreachable = 2,  // Redis can't be reached
   kUpstreamGone = 3,         // Redis's connection broke
   kUnknownRoute = 4,
-  kNotPermitted = 5,         // the agent may not use this route
-  kRefused = 6,              // too many streams, or draining
-  kProtocol = 7,             // what came through the stream wasn't the Redis protocol
-  kLogin = 8,                // Redis refused the credentials that the server agent holds
+  kNotPermitted = 5,  // the agent may not use this route
+  kRefused = 6,       // too many streams, or draining
+  kProtocol = 7,      // what came through the stream wasn't the Redis protocol
+  kLogin = 8,         // Redis refused the credentials that the server agent holds
   kShutdown = 9,
 };
 std::string_view Describe(ResetCode code);  // a sentence; for an unknown code too
@@ -71,19 +82,21 @@ struct OpenPayload {
   std::string_view route;   // view into the payload
   std::string_view client;  // likewise
 };
-std::vector<std::byte> EncodeOpen(const OpenPayload& open);  // route and client are cut at 255 bytes
+std::vector<std::byte> EncodeOpen(
+    const OpenPayload& open);  // route and client are cut at 255 bytes
 std::optional<OpenPayload> DecodeOpen(ByteView payload);
 
-// HELLO: TLVs, u8 type | u16be length | value. Unknown types are skipped, the last of a repeated one counts.
+// HELLO: TLVs, u8 type | u16be length | value. Unknown types are skipped, the last of a repeated
+// one counts.
 struct HelloPayload {
-  std::string name;                        // 1: the sender's name, at most 255 bytes
-  std::string version;                     // 2: its software, at most 255 bytes
-  std::uint32_t stream_window = 0;         // 3: credit that each stream has towards the sender at first
-  std::uint32_t session_window = 0;        // 4: likewise for all streams together
-  std::uint32_t max_streams = 0;           // 5: (server) streams that may be open at once
-  std::uint32_t max_unanswered = 0;        // 6: (server) OPENs that may wait for an answer at once
-  std::uint32_t silence_ms = 0;            // 7: the sender takes the peer for dead after this silence
-  std::string identity;                    // 8: (server) the name by which it knows the client agent
+  std::string name;                  // 1: the sender's name, at most 255 bytes
+  std::string version;               // 2: its software, at most 255 bytes
+  std::uint32_t stream_window = 0;   // 3: credit that each stream has towards the sender at first
+  std::uint32_t session_window = 0;  // 4: likewise for all streams together
+  std::uint32_t max_streams = 0;     // 5: (server) streams that may be open at once
+  std::uint32_t max_unanswered = 0;  // 6: (server) OPENs that may wait for an answer at once
+  std::uint32_t silence_ms = 0;      // 7: the sender takes the peer for dead after this silence
+  std::string identity;              // 8: (server) the name by which it knows the client agent
 };
 std::vector<std::byte> EncodeHello(const HelloPayload& hello);
 std::optional<HelloPayload> DecodeHello(ByteView payload);

@@ -62,8 +62,10 @@ bool ReplayLog::Acknowledge(std::uint64_t frames) {
     size_bytes_ -= frame.size();
     ++base_;
   }
-  // Blocks before the first kept frame go; the last one stays if frames may still be appended to it.
-  while (!blocks_.empty() && (first_.block > 0 || (base_ == end_ && first_.offset == blocks_[0].used))) {
+  // Blocks before the first kept frame go; the last one stays if frames may still be appended to
+  // it.
+  while (!blocks_.empty() &&
+         (first_.block > 0 || (base_ == end_ && first_.offset == blocks_[0].used))) {
     if (spare_.bytes == nullptr) spare_ = std::move(blocks_.front());
     blocks_.pop_front();
     if (first_.block > 0) {

@@ -1,12 +1,13 @@
-// ReplayLog: the replayed frames that one side has made, in order, until the other has acknowledged them.
+// ReplayLog: the replayed frames that one side has made, in order, until the other has acknowledged
+// them.
 //
 //       acknowledged │ sent, not acknowledged │ not sent
 //     ──(forgotten)──┼────────────────────────┼──────────▶ appended here
 //                 base()                    sent()
 //
-// Frames have implicit sequence numbers from 0. Bytes are kept in blocks; a frame never straddles two, so it can
-// be handed out as one view. The log never drops a frame that isn't acknowledged: it is the owner who stops
-// appending (size_bytes()).
+// Frames have implicit sequence numbers from 0. Bytes are kept in blocks; a frame never straddles
+// two, so it can be handed out as one view. The log never drops a frame that isn't acknowledged: it
+// is the owner who stops appending (size_bytes()).
 #ifndef REDWALL_GATEWAY_TUNNEL_REPLAY_LOG_H_
 #define REDWALL_GATEWAY_TUNNEL_REPLAY_LOG_H_
 
@@ -23,14 +24,16 @@ namespace redwall::tunnel {
 
 class ReplayLog {
  public:
-  // Appends a frame; `payload` is copied. Precondition: payload.size() == header.length <= kMaxPayload.
+  // Appends a frame; `payload` is copied. Precondition: payload.size() == header.length <=
+  // kMaxPayload.
   void Append(const FrameHeader& header, ByteView payload);
 
-  // Copies whole frames that weren't sent yet to the front of `out`, as many as fit, and counts them as sent.
-  // Returns the bytes written.
+  // Copies whole frames that weren't sent yet to the front of `out`, as many as fit, and counts
+  // them as sent. Returns the bytes written.
   std::size_t TakeUnsent(MutableBytes out);
 
-  // The peer has handled `frames` frames in all. False when that is more than were sent, or fewer than before.
+  // The peer has handled `frames` frames in all. False when that is more than were sent, or fewer
+  // than before.
   bool Acknowledge(std::uint64_t frames);
 
   // A new transport: everything from base() on is to be sent again.

@@ -7,25 +7,35 @@
 namespace redwall::tunnel {
 namespace {
 
-constexpr std::size_t kQuantum = 16 * 1024;         // bytes a stream sends before the next one's turn
-constexpr std::size_t kUnsentGoal = 64 * 1024;      // framed ahead of the socket; more would spoil the turns
-constexpr std::size_t kAckBytes = 64 * 1024;        // received before an ACK is worth a record of its own
+constexpr std::size_t kQuantum = 16 * 1024;  // bytes a stream sends before the next one's turn
+constexpr std::size_t kUnsentGoal =
+    64 * 1024;  // framed ahead of the socket; more would spoil the turns
+constexpr std::size_t kAckBytes = 64 * 1024;  // received before an ACK is worth a record of its own
 constexpr std::uint64_t kAckFrames = 128;
-constexpr std::uint32_t kCreditShare = 4;           // a window's quarter is worth a record of its own
+constexpr std::uint32_t kCreditShare = 4;  // a window's quarter is worth a record of its own
 
 }  // namespace
 
 std::string_view Describe(SessionError error) {
   switch (error) {
-    case SessionError::kNone: return "no error";
-    case SessionError::kUnknownFrame: return "the peer sent a frame of an unknown type";
-    case SessionError::kBadFrame: return "the peer sent a frame that is malformed";
-    case SessionError::kUnexpectedFrame: return "the peer sent a frame that it may not send now";
-    case SessionError::kBadStream: return "the peer used a stream number that it may not use";
-    case SessionError::kTooManyStreams: return "the peer opened more streams than it was allowed";
-    case SessionError::kCreditOverrun: return "the peer broke the rules of flow control";
-    case SessionError::kBadAck: return "the peer acknowledged frames that were never sent";
-    case SessionError::kSilent: return "the peer has been silent for too long";
+    case SessionError::kNone:
+      return "no error";
+    case SessionError::kUnknownFrame:
+      return "the peer sent a frame of an unknown type";
+    case SessionError::kBadFrame:
+      return "the peer sent a frame that is malformed";
+    case SessionError::kUnexpectedFrame:
+      return "the peer sent a frame that it may not send now";
+    case SessionError::kBadStream:
+      return "the peer used a stream number that it may not use";
+    case SessionError::kTooManyStreams:
+      return "the peer opened more streams than it was allowed";
+    case SessionError::kCreditOverrun:
+      return "the peer broke the rules of flow control";
+    case SessionError::kBadAck:
+      return "the peer acknowledged frames that were never sent";
+    case SessionError::kSilent:
+      return "the peer has been silent for too long";
   }
   return "unknown";
 }
@@ -53,7 +63,8 @@ void Session::AppendNumber(FrameType type, StreamId stream, std::uint32_t number
 
 bool Session::CanOpen() const {
   return ready_ && !dead_ && !going_away_ && options_.role == Role::kClient &&
-         opened_ < opens_allowed_ && unanswered_ < peer_.max_unanswered && next_stream_ < 0x7fffffff;
+         opened_ < opens_allowed_ && unanswered_ < peer_.max_unanswered &&
+         next_stream_ < 0x7fffffff;
 }
 
 StreamId Session::Open(std::string_view route, std::string_view client, StreamHandler* handler) {
@@ -96,9 +107,8 @@ void Session::Send(StreamId id, ByteView bytes) {
 std::size_t Session::SendNow(StreamId id, Stream& stream, ByteView bytes) {
   std::size_t sent = 0;
   while (sent < bytes.size() && log_.size_bytes() < options_.limits.max_replay) {
-    const std::size_t size =
-        static_cast<std::size_t>(std::min<std::uint64_t>({bytes.size() - sent, stream.send_credit,
-                                                          send_credit_, kMaxPayload}));
+    const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(
+        {bytes.size() - sent, stream.send_credit, send_credit_, kMaxPayload}));
     if (size == 0) break;
     Append(FrameType::kData, id, bytes.subspan(sent, size));
     stream.send_credit -= size;
@@ -110,7 +120,8 @@ std::size_t Session::SendNow(StreamId id, Stream& stream, ByteView bytes) {
 
 void Session::Finish(StreamId id) {
   Stream* stream = Find(id);
-  if (stream == nullptr || stream->fin_sent || stream->fin_pending || stream->reset_received) return;
+  if (stream == nullptr || stream->fin_sent || stream->fin_pending || stream->reset_received)
+    return;
   if (!stream->pending.empty()) {
     stream->fin_pending = true;  // PumpOne sends it behind the last byte
     return;
@@ -143,7 +154,8 @@ void Session::ReturnCredit(StreamId id, Stream* stream, std::size_t bytes) {
   credit_due_ += static_cast<std::uint32_t>(bytes);
   if (stream == nullptr || stream->fin_received || stream->reset_received) return;
   stream->credit_due += static_cast<std::uint32_t>(bytes);
-  if (!stream->credit_queued && stream->credit_due >= options_.limits.stream_window / kCreditShare) {
+  if (!stream->credit_queued &&
+      stream->credit_due >= options_.limits.stream_window / kCreditShare) {
     stream->credit_queued = true;
     credit_queue_.push_back(id);
   }
@@ -214,12 +226,14 @@ std::size_t Session::Fill(MutableBytes out) {
   return size;
 }
 
-// Frames that are not replayed. HELLO, SESSION, PING, PONG and ACK together are far smaller than a record.
+// Frames that are not replayed. HELLO, SESSION, PING, PONG and ACK together are far smaller than a
+// record.
 std::size_t Session::FillControl(MutableBytes out) {
   std::size_t size = 0;
   const auto put = [&](FrameType type, ByteView payload, std::uint8_t flags = 0) {
     WriteHeader({type, flags, static_cast<std::uint16_t>(payload.size()), 0}, out.data() + size);
-    std::copy(payload.begin(), payload.end(), out.begin() + static_cast<std::ptrdiff_t>(size + kFrameHeaderSize));
+    std::copy(payload.begin(), payload.end(),
+              out.begin() + static_cast<std::ptrdiff_t>(size + kFrameHeaderSize));
     size += kFrameHeaderSize + payload.size();
   };
   const auto put_u64 = [&](FrameType type, std::uint64_t number, std::uint8_t flags = 0) {

@@ -52,32 +52,45 @@ SessionError Session::HandleFrame(const FrameHeader& header, ByteView payload) {
     return SessionError::kUnexpectedFrame;
   if (IsReplayed(header.type) && !ready_) return SessionError::kUnexpectedFrame;
   switch (header.type) {
-    case FrameType::kData: return HandleData(header, payload);
-    case FrameType::kOpen: return HandleOpen(header, payload);
-    case FrameType::kOpened: return HandleOpened(header, payload);
-    case FrameType::kRst: return HandleRst(header, payload);
-    case FrameType::kCredit: return HandleCredit(header, payload);
-    default: return header.stream == 0 ? HandleControl(header, payload) : SessionError::kBadFrame;
+    case FrameType::kData:
+      return HandleData(header, payload);
+    case FrameType::kOpen:
+      return HandleOpen(header, payload);
+    case FrameType::kOpened:
+      return HandleOpened(header, payload);
+    case FrameType::kRst:
+      return HandleRst(header, payload);
+    case FrameType::kCredit:
+      return HandleCredit(header, payload);
+    default:
+      return header.stream == 0 ? HandleControl(header, payload) : SessionError::kBadFrame;
   }
 }
 
 // Frames that concern the session, not a stream.
 SessionError Session::HandleControl(const FrameHeader& header, ByteView payload) {
   switch (header.type) {
-    case FrameType::kPad: return SessionError::kNone;
-    case FrameType::kMaxStreams: return HandleMaxStreams(payload);
-    case FrameType::kPing: return HandlePing(header, payload);
+    case FrameType::kPad:
+      return SessionError::kNone;
+    case FrameType::kMaxStreams:
+      return HandleMaxStreams(payload);
+    case FrameType::kPing:
+      return HandlePing(header, payload);
     case FrameType::kAck:
       if (payload.size() != 8) return SessionError::kBadFrame;
       return log_.Acknowledge(LoadBigEndian<std::uint64_t>(payload.data())) ? SessionError::kNone
-                                                                           : SessionError::kBadAck;
-    case FrameType::kHello: return HandleHello(payload);
-    case FrameType::kSession: return HandleSession(payload);
-    case FrameType::kGoaway: return HandleGoaway(payload);
+                                                                            : SessionError::kBadAck;
+    case FrameType::kHello:
+      return HandleHello(payload);
+    case FrameType::kSession:
+      return HandleSession(payload);
+    case FrameType::kGoaway:
+      return HandleGoaway(payload);
     case FrameType::kResume:   // a session that can be resumed is announced by its linger,
     case FrameType::kResumed:  // which is 0 in this version
       return SessionError::kUnexpectedFrame;
-    default: return SessionError::kUnknownFrame;
+    default:
+      return SessionError::kUnknownFrame;
   }
 }
 
@@ -140,10 +153,12 @@ SessionError Session::HandleOpened(const FrameHeader& header, ByteView payload) 
   if (options_.role != Role::kClient) return SessionError::kUnexpectedFrame;
   if (payload.size() != 4) return SessionError::kBadFrame;
   Stream* stream = Find(header.stream);
-  if (stream == nullptr) return WasOpened(header.stream) ? SessionError::kNone : SessionError::kBadStream;
+  if (stream == nullptr)
+    return WasOpened(header.stream) ? SessionError::kNone : SessionError::kBadStream;
   if (stream->answered) return SessionError::kUnexpectedFrame;
   const std::uint32_t credit = LoadBigEndian<std::uint32_t>(payload.data());
-  if (credit > kMaxCredit - std::min(stream->send_credit, kMaxCredit)) return SessionError::kCreditOverrun;
+  if (credit > kMaxCredit - std::min(stream->send_credit, kMaxCredit))
+    return SessionError::kCreditOverrun;
   stream->answered = true;
   --unanswered_;
   stream->send_credit += credit;
@@ -155,7 +170,8 @@ SessionError Session::HandleOpened(const FrameHeader& header, ByteView payload) 
 SessionError Session::HandleRst(const FrameHeader& header, ByteView payload) {
   if (payload.size() != 2) return SessionError::kBadFrame;
   Stream* stream = Find(header.stream);
-  if (stream == nullptr) return WasOpened(header.stream) ? SessionError::kNone : SessionError::kBadStream;
+  if (stream == nullptr)
+    return WasOpened(header.stream) ? SessionError::kNone : SessionError::kBadStream;
   if (stream->reset_received) return SessionError::kBadStream;
   stream->reset_received = true;
   stream->pending = ByteQueue();
@@ -172,13 +188,16 @@ SessionError Session::HandleCredit(const FrameHeader& header, ByteView payload) 
   if (payload.size() != 4) return SessionError::kBadFrame;
   const std::uint32_t credit = LoadBigEndian<std::uint32_t>(payload.data());
   if (header.stream == 0) {
-    if (credit > kMaxCredit || send_credit_ + credit > kMaxCredit) return SessionError::kCreditOverrun;
+    if (credit > kMaxCredit || send_credit_ + credit > kMaxCredit)
+      return SessionError::kCreditOverrun;
     send_credit_ += credit;
     return SessionError::kNone;
   }
   Stream* stream = Find(header.stream);
-  if (stream == nullptr) return WasOpened(header.stream) ? SessionError::kNone : SessionError::kBadStream;
-  if (credit > kMaxCredit || stream->send_credit + credit > kMaxCredit) return SessionError::kCreditOverrun;
+  if (stream == nullptr)
+    return WasOpened(header.stream) ? SessionError::kNone : SessionError::kBadStream;
+  if (credit > kMaxCredit || stream->send_credit + credit > kMaxCredit)
+    return SessionError::kCreditOverrun;
   stream->send_credit += credit;
   Activate(header.stream, *stream);
   return SessionError::kNone;

@@ -59,7 +59,7 @@ def test_two_hundred_clients_over_one_tcp_connection(scene):
     check_equal(scene.client(redis.address).get("shared"), str(CLIENTS * 20).encode(), "shared counter")
     check_equal(established_at(server_port), 1, "TCP connections between the agents, afterwards")
     for client in clients:
-        client.close()
+        client.connection_pool.disconnect()
     wait_until(lambda: established_at(redis.port) <= 1, "Redis connections to be given back")
     pair.check_sound()
 

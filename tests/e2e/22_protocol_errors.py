@@ -9,20 +9,22 @@ from harness import run_tests
 from processes import check, check_equal
 from wire import SENTINEL, Closed, Wire, encode, talk
 
+ENDLESS = b"1" * 300_000  # beyond every limit of a line, however it arrives
+
 INPUTS = [
     # inline commands
     b"PING\r\n", b"PING\n", b"ping\r\n", b"SET a b\r\nGET a\r\n", b"  PING  \r\n", b"\tPING\r\n", b"PING \r\n",
     b'SET "a b" "c\\r\\n\\x00d"\r\nGET "a b"\r\n', b"SET 'it''s' x\r\n", b"SET 'it\\'s' x\r\nGET \"it's\"\r\n",
-    b'SET a "unbalanced\r\n', b"SET a 'unbalanced\r\n", b'SET a "b"c\r\n', b'GET ""\r\n', b"GET a\x00b\r\n",
+    b'SET a "unbalanced\r\n', b"SET a 'unbalanced\r\n", b'SET a "b"c\r\n', b'GET ""\r\n', b"GET a\x00b" + ENDLESS,
     b'ECHO "\\n\\r\\t\\b\\a\\x41\\q\\xzz"\r\n', b"PING\r\r\n", b"PING\r\nPING\r\n\r\nPING\r\n", b"PING\rPING\r\n",
-    b"\r\n", b"\n", b"\r\n\r\n\r\n", b" \r\n", b"   \n\n", b"\x00\r\n", b"\xff\xfe\r\n", b"nosuch 1 2\r\n",
-    b"ECHO " + b"x" * 60000 + b"\r\n", b"ECHO " + b"x" * 65536 + b"\r\n", b"x" * 70000, b"EXISTS" + b" a" * 5000 + b"\r\n",
+    b"\r\n", b"\n", b"\r\n\r\n\r\n", b" \r\n", b"   \n\n", b"\x00\r\n" + ENDLESS, b"\xff\xfe\r\n", b"nosuch 1 2\r\n",
+    b"ECHO " + b"x" * 60000 + b"\r\n", b"ECHO " + ENDLESS, ENDLESS, b"EXISTS" + b" a" * 5000 + b"\r\n",
     # arrays
     b"*1\r\n$4\r\nPING\r\n", b"*0\r\n", b"*0\r\nPING\r\n", b"*-1\r\n", b"*-1\r\nPING\r\n", b"*-10\r\n", b"*00\r\n",
     b"*1\n$4\nPING\n", b"*01\r\n$4\r\nPING\r\n", b"*+1\r\n$4\r\nPING\r\n", b"* 1\r\n$4\r\nPING\r\n", b"*\r\n",
     b"*x\r\n", b"*1x\r\n", b"*1048577\r\n", b"*2147483648\r\n", b"*99999999999999999999\r\n", b"*1.5\r\n",
     b"*-9223372036854775808\r\n", b"*9223372036854775808\r\n", b"*1\r\r\n$4\r\nPING\r\n", b"*1 \r\n",
-    b"*" + b"1" * 70000, b"*1\r\n$" + b"1" * 70000, b"*1\r\n\r\n", b"*1\r\nPING\r\n", b"*1\r\n:4\r\nPING\r\n",
+    b"*" + ENDLESS, b"*1\r\n$" + ENDLESS, b"*1\r\n\r\n", b"*1\r\nPING\r\n", b"*1\r\n:4\r\nPING\r\n",
     b"*2\r\n$4\r\nPING\r\n*1\r\n", b"*1\r\n$-1\r\n", b"*1\r\n$-2\r\n", b"*1\r\n$\r\n", b"*1\r\n$x\r\n", b"*1\r\n$4x\r\n",
     b"*1\r\n$04\r\nPING\r\n", b"*1\r\n$+4\r\nPING\r\n", b"*1\r\n$ 4\r\nPING\r\n", b"*1\r\n$536870913\r\n",
     b"*1\r\n$99999999999999999999\r\n", b"*1\r\n$9223372036854775807\r\n", b"*1\r\n$0\r\n\r\n",
@@ -33,7 +35,7 @@ INPUTS = [
     b"PING\r\n*1\r\n$x\r\nPING\r\n", b"SET a 1\r\n*1\r\n$x\r\nSET a 2\r\n",
     # not Redis at all
     b"POST / HTTP/1.1\r\n\r\n", b"post /\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\nPING\r\n", b"host: x\r\n", b"Host:\r\n",
-    b"*1\r\n$4\r\nPOST\r\n", b"*1\r\n$5\r\nhost:\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n",
+    b"*1\r\n$4\r\nPOST\r\n", b"*1\r\n$5\r\nhost:\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n" + ENDLESS,
 ]
 
 

@@ -126,7 +126,8 @@ class Scene:
         else:
             host, _, port = address.rpartition(":")
             client = redis_py.Redis(host=host.strip("[]"), port=int(port), **options)
-        return self.keep(client)
+        self.stack.callback(client.connection_pool.disconnect)  # its close() would keep the pool's
+        return client
 
     def wire(self, address, **options):
         return self.keep(Wire(address, **options))

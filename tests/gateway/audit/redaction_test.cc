@@ -90,7 +90,7 @@ TEST_CASE("CONFIG SET hides the values of passwords, at each place, in any case"
   CHECK(Shown("CONFIG SET maxmemory 1 requirepass pw timeout 5") ==
         "CONFIG SET maxmemory 1 requirepass # timeout 5");
   CHECK(Shown("CONFIG SET masterauth a requirepass b") == "CONFIG SET masterauth # requirepass #");
-  CHECK(Shown("CONFIG SET masteruser u dir /tmp") == "CONFIG SET masteruser u dir /tmp");
+  CHECK(Shown("CONFIG SET masteruser u dir /data") == "CONFIG SET masteruser u dir /data");
   CHECK(Shown("CONFIG SET tls-auth-clients no") == "CONFIG SET tls-auth-clients no");
   CHECK(Shown("CONFIG GET requirepass") == "CONFIG GET requirepass");
 }

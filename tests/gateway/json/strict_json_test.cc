@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 using redwall::json::Value;
@@ -173,9 +174,9 @@ TEST_CASE("an unreadable document is an error with the file's name") {
 }
 
 TEST_CASE("files are read, and what can't be read is a sentence") {
-  char folder[] = "/tmp/redwall-json-XXXXXX";
-  REQUIRE(mkdtemp(folder) != nullptr);
-  const std::string path = std::string(folder) + "/a.json";
+  std::string folder = (std::filesystem::temp_directory_path() / "redwall-json-XXXXXX").string();
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const std::string path = folder + "/a.json";
   std::ofstream(path) << "{\"a\": \"" << std::string(100000, 'x') << "\"}";
   const auto read = Value::ReadFile(path);
   REQUIRE(read.ok());
@@ -185,11 +186,11 @@ TEST_CASE("files are read, and what can't be read is a sentence") {
   CHECK(missing.error().sentence == path + ".no: can't be read: No such file or directory");
   const auto is_folder = Value::ReadFile(folder);
   REQUIRE(!is_folder.ok());
-  CHECK(is_folder.error().sentence == std::string(folder) + ": can't be read: Is a directory");
+  CHECK(is_folder.error().sentence == folder + ": can't be read: Is a directory");
   std::ofstream(path) << std::string(16 * 1024 * 1024 + 1, ' ');
   const auto large = Value::ReadFile(path);
   REQUIRE(!large.ok());
   CHECK(large.error().sentence == path + ": larger than 16 MiB");
   unlink(path.c_str());
-  rmdir(folder);
+  rmdir(folder.c_str());
 }

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include "gateway/policy/policy.h"
@@ -254,9 +255,9 @@ TEST_CASE("a rule that an earlier one hides is a warning") {
 }
 
 TEST_CASE("policies are read from files, and errors name the file") {
-  char folder[] = "/tmp/redwall-policy-XXXXXX";
-  REQUIRE(mkdtemp(folder) != nullptr);
-  const std::string path = std::string(folder) + "/policy.json";
+  std::string folder = (std::filesystem::temp_directory_path() / "redwall-policy-XXXXXX").string();
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const std::string path = folder + "/policy.json";
   std::ofstream(path) << R"({"version": 1, "default": "deny"})";
   CHECK(Policy::ReadFile(path, CommandTable::Builtin()).ok());
   std::ofstream(path) << R"({"version": 1, "default": 1})";
@@ -267,5 +268,5 @@ TEST_CASE("policies are read from files, and errors name the file") {
   const auto missing = Policy::ReadFile(path, CommandTable::Builtin());
   REQUIRE(!missing.ok());
   CHECK(missing.error().sentence == path + ": can't be read: No such file or directory");
-  rmdir(folder);
+  rmdir(folder.c_str());
 }

@@ -1,0 +1,189 @@
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "tests/gateway/audit/recorder_harness.h"
+
+using namespace redwall::audit;
+
+TEST_CASE("on a full disk the recorder is not healthy, keeps what fits and counts the rest") {
+  Recorder recorder({"server", "x", 300}, Open("/dev/full"));
+  recorder.Record({"start", {}, 0});
+  CHECK(recorder.healthy());
+  recorder.Flush();
+  CHECK(!recorder.healthy());
+  CHECK(recorder.last_error().find("No space left on device") != std::string::npos);
+  recorder.Flush();
+  CHECK(!recorder.healthy());
+  CHECK(!recorder.Reopen());
+}
+
+namespace {
+
+// A pipe that holds little, so that the sink takes lines in pieces.
+struct SmallPipe {
+  SmallPipe() {
+    REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+    reader = open(path.c_str(), O_RDONLY | O_NONBLOCK);
+    REQUIRE(reader >= 0);
+    fcntl(reader, F_SETPIPE_SZ, 4096);
+  }
+  ~SmallPipe() { close(reader); }
+  std::string Drain() {
+    std::string out;
+    char piece[4096];
+    for (ssize_t n; (n = read(reader, piece, sizeof piece)) > 0;)
+      out.append(piece, static_cast<std::size_t>(n));
+    return out;
+  }
+
+  TempFolder folder;
+  std::string path = folder.File("pipe");
+  int reader = -1;
+};
+
+}  // namespace
+
+TEST_CASE("a line that the sink took in pieces is whole, and nothing is written twice") {
+  SmallPipe pipe;
+  Recorder recorder({"server", "x", 1 << 20}, Open(pipe.path));
+  constexpr int kCount = 100;
+  for (int i = 0; i < kCount; ++i) recorder.Record({"e", {{"text", std::string(300, 'x')}}, 0});
+  std::string text;
+  int rounds = 0;
+  do {
+    recorder.Flush();
+    text += pipe.Drain();
+  } while (!recorder.healthy() && ++rounds < 1000);
+  CHECK(rounds > 2);
+  CHECK(recorder.last_error() == "");
+  std::size_t at = 0;
+  for (int i = 0; i < kCount; ++i) {
+    const std::size_t end = text.find('\n', at);
+    REQUIRE(end != text.npos);
+    CHECK(Json::parse(text.substr(at, end - at))["seq"] == i + 1);
+    at = end + 1;
+  }
+  CHECK(at == text.size());
+}
+
+TEST_CASE("lines that are lost become one gap record with their number and the cause") {
+  SmallPipe pipe;
+  Recorder recorder({"server", "x", 2000}, Open(pipe.path));
+  int recorded = 0;
+  while (recorder.healthy()) {  // fill the pipe
+    recorder.Record({"e", {{"text", std::string(300, 'x')}}, 5000000});
+    ++recorded;
+    recorder.Flush();
+  }
+  for (int i = 0; i < 50; ++i, ++recorded) recorder.Record({"late", {}, 6000000});
+  std::string text;
+  for (int i = 0; i < 100 && !recorder.healthy(); ++i) {
+    text += pipe.Drain();
+    recorder.Flush();
+  }
+  CHECK(recorder.healthy());
+  recorder.Record({"after", {}, 7000000});
+  recorder.Flush();
+  text += pipe.Drain();
+
+  int lines = 0, lost = 0, seq = 0;
+  std::string last;
+  for (std::size_t at = 0; at < text.size(); ++lines) {
+    const std::size_t end = text.find('\n', at);
+    REQUIRE(end != text.npos);
+    const Json line = Json::parse(text.substr(at, end - at));
+    CHECK(line["seq"] == ++seq);
+    if (line["event"] == "gap") {
+      CHECK(lost == 0);
+      lost = line["lost"];
+      CHECK(line["ts"] == "1970-01-01T00:00:06.000000Z");
+      CHECK(line["why"].get<std::string>().find("doesn't keep up") != std::string::npos);
+    }
+    if (lost > 0) CHECK(line["event"] != "late");
+    last = line["event"];
+    at = end + 1;
+  }
+  CHECK(lost > 0);
+  CHECK(lost < 51);
+  CHECK(lines == recorded - lost + 2);  // the gap and "after"
+  CHECK(last == "after");
+}
+
+TEST_CASE("a burst beyond the bound is no loss while the sink takes it") {
+  Harness harness(1000);
+  for (int i = 0; i < 100; ++i)
+    harness.recorder.Record({"e", {{"text", std::string(300, 'x')}}, 0});
+  CHECK(harness.Lines().size() == 100);
+}
+
+TEST_CASE("a single line beyond the bound is counted and not kept") {
+  Harness harness(400);
+  harness.recorder.Record({"e", {{"text", std::string(500, 'x')}}, 0});
+  const auto lines = harness.Lines();
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0]["event"] == "gap");
+  CHECK(lines[0]["lost"] == 1);
+}
+
+TEST_CASE("after a rename, reopening loses no line") {
+  Harness harness;
+  harness.recorder.Record({"one", {}, 0});
+  REQUIRE(rename(harness.path.c_str(), harness.folder.File("old").c_str()) == 0);
+  harness.recorder.Record({"two", {}, 0});
+  CHECK(harness.recorder.Reopen());
+  harness.recorder.Record({"three", {}, 0});
+  const auto lines = harness.Lines();
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0]["event"] == "three");
+  CHECK(lines[0]["seq"] == 3);
+  const std::string old = ReadAll(harness.folder.File("old"));
+  CHECK(old.find("\"two\"") != old.npos);
+}
+
+TEST_CASE("a line that was half written is written whole after reopening elsewhere") {
+  SmallPipe pipe;
+  Recorder recorder({"server", "x", 1 << 20}, Open(pipe.path));
+  for (int i = 0; i < 100; ++i) recorder.Record({"e", {{"text", std::string(300, 'x')}}, 0});
+  recorder.Flush();
+  REQUIRE(!recorder.healthy());
+  const std::string taken = pipe.Drain();
+  REQUIRE(!taken.ends_with('\n'));
+  // Fill the pipe again, so that the flush before reopening can't take anything.
+  const int filler = open(pipe.path.c_str(), O_WRONLY | O_NONBLOCK);
+  const std::string filling(1 << 16, '-');
+  while (write(filler, filling.data(), filling.size()) > 0) {
+  }
+  close(filler);
+  REQUIRE(rename(pipe.path.c_str(), pipe.folder.File("old").c_str()) == 0);
+  CHECK(recorder.Reopen());
+  CHECK(recorder.healthy());
+  const std::string fresh = ReadAll(pipe.path);
+  const auto whole = std::count(taken.begin(), taken.end(), '\n');
+  CHECK(Json::parse(fresh.substr(0, fresh.find('\n')))["seq"] == whole + 1);
+  CHECK(std::count(fresh.begin(), fresh.end(), '\n') == 100 - whole);
+}
+
+TEST_CASE("a reopening that fails is not healthy and says why") {
+  TempFolder folder;
+  REQUIRE(mkdir(folder.File("d").c_str(), 0700) == 0);
+  Recorder recorder({"server", "x"}, Open(folder.File("d/a")));
+  REQUIRE(rename(folder.File("d").c_str(), folder.File("e").c_str()) == 0);
+  CHECK(!recorder.Reopen());
+  CHECK(!recorder.healthy());
+  CHECK(recorder.last_error().ends_with("make its folder first"));
+  recorder.Record({"later", {}, 0});
+  recorder.Flush();
+  CHECK(recorder.healthy());  // the old file still takes lines
+  CHECK(ReadAll(folder.File("e/a")).find("\"later\"") != std::string::npos);
+}
+
+TEST_CASE("what wasn't flushed is written when the recorder goes") {
+  TempFolder folder;
+  { Recorder({"server", "x"}, Open(folder.File("a"))).Record({"stop", {}, 0}); }
+  CHECK(ReadAll(folder.File("a")).find("\"stop\"") != std::string::npos);
+}
