@@ -67,7 +67,9 @@ Result<Secret, KeyError> ReadPrivateFile(const std::string& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (file.get() < 0) {
     const int code = errno;
-    return SystemError(path, "cannot be opened", code);
+    KeyError error = SystemError(path, "cannot be opened", code);
+    if (code == ENOENT) error.sentence += "; `redwall keygen FILE` makes one";
+    return error;
   }
   if (const auto checked = CheckOpened(path, file.get()); !checked) return checked.error();
   Secret buffer(kMaxFile + 1);

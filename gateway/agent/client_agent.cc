@@ -117,6 +117,10 @@ void ClientAgent::OnLinkDone(ClientLink* link) {
   RequestTurnEnd();
 }
 
+void ClientAgent::OnRefused(const std::string& sentence) {
+  refusals_.Warn(sentence, core_->loop().now_ms());
+}
+
 void ClientAgent::OnTunnelUp(ClientTunnel* tunnel) {
   backoff_ms_ = 0;
   LogInfo("tunnel to " + tunnel->server() + " is up, as '" + tunnel->identity() + "'");

@@ -43,6 +43,7 @@ class ClientAgent final : public Agent,
 
   void OnAccept(net::Socket socket, const std::string& route);
   void OnLinkDone(ClientLink* link) override;
+  void OnRefused(const std::string& sentence) override;
   void OnTunnelUp(ClientTunnel* tunnel) override;
   void OnTunnelActive() override;
   void OnTunnelLeaving(ClientTunnel* tunnel) override;

@@ -79,7 +79,9 @@ void ClientLink::OnFinish() {
 }
 
 void ClientLink::OnReset(tunnel::ResetCode code) {
-  LogDebug("client " + address_ + ": " + std::string(Describe(code)));
+  if (code != tunnel::ResetCode::kNone && code != tunnel::ResetCode::kShutdown)
+    owner_.OnRefused("a client of route '" + route_ + "' was disconnected: " +
+                     std::string(Describe(code)));
   CloseStream(tunnel::ResetCode::kNone);
   Flush();
 }

@@ -18,6 +18,8 @@ class ClientLinkOwner {
  public:
   // The link is over: forget it and give it to Core::Retire. Called once.
   virtual void OnLinkDone(ClientLink* link) = 0;
+  // The other site ended a connection: for the log, once in a while.
+  virtual void OnRefused(const std::string& sentence) = 0;
 
  protected:
   ~ClientLinkOwner() = default;

@@ -9,14 +9,14 @@
 namespace redwall::agent {
 namespace {
 
-std::vector<net::Address> ReadAddresses(const json::Value& value, const PathBase& base) {
+std::vector<net::Address> ReadAddresses(const json::Value& value, PathBase& base) {
   std::vector<net::Address> addresses;
   for (const json::Value& item : value.Array()) addresses.push_back(ReadAddress(item, base));
   if (addresses.empty()) value.Fail("expected at least one address");
   return addresses;
 }
 
-Route ReadRoute(const std::string& name, const json::Value& object, const PathBase& base) {
+Route ReadRoute(const std::string& name, const json::Value& object, PathBase& base) {
   Route route;
   route.name = name;
   if (name.empty() || name.size() > 255) object.Fail("a route's name has 1 to 255 bytes");
@@ -34,7 +34,7 @@ Route ReadRoute(const std::string& name, const json::Value& object, const PathBa
   return route;
 }
 
-ClientListener ReadListener(const json::Value& object, const PathBase& base) {
+ClientListener ReadListener(const json::Value& object, PathBase& base) {
   ClientListener listener;
   if (const auto listen = object.Required("listen")) listener.listen = ReadAddress(*listen, base);
   if (const auto route = object.Member("route")) listener.route = route->String();
@@ -68,10 +68,16 @@ Result<json::Value, ConfigError> Read(const std::string& path) {
 
 }  // namespace
 
+ConfigError BlameFile(const CommonConfig& config, const std::string& path,
+                      const std::string& sentence) {
+  const auto origin = config.origins.find(path);
+  return {origin == config.origins.end() ? sentence : origin->second + ": " + sentence};
+}
+
 Result<ServerConfig, ConfigError> ReadServerConfig(const std::string& path) {
   const auto root = Read(path);
   if (!root) return root.error();
-  const PathBase base(path);
+  PathBase base(path);
   ServerConfig config;
   ReadCommon(*root, base, config);
   if (const auto listen = root->Member("listen")) config.listen = ReadAddresses(*listen, base);
@@ -82,13 +88,14 @@ Result<ServerConfig, ConfigError> ReadServerConfig(const std::string& path) {
   }
   root->Finish();
   if (const auto status = root->status(); !status) return ConfigError{status.error().sentence};
+  config.origins = base.TakeOrigins();
   return config;
 }
 
 Result<ClientConfig, ConfigError> ReadClientConfig(const std::string& path) {
   const auto root = Read(path);
   if (!root) return root.error();
-  const PathBase base(path);
+  PathBase base(path);
   ClientConfig config;
   ReadCommon(*root, base, config);
   if (const auto servers = root->Member("servers")) config.servers = ReadAddresses(*servers, base);
@@ -101,6 +108,7 @@ Result<ClientConfig, ConfigError> ReadClientConfig(const std::string& path) {
     tunnels->Fail("more than one tunnel is not supported by this version yet");
   root->Finish();
   if (const auto status = root->status(); !status) return ConfigError{status.error().sentence};
+  config.origins = base.TakeOrigins();
   return config;
 }
 

@@ -26,12 +26,15 @@ struct Limits {
   std::uint64_t drain_ms = 10000;   // what SIGTERM leaves to commands under way
   std::size_t max_unauthenticated =
       100;  // tunnel connections at once that haven't proved themselves
+  std::size_t max_held = 512 * 1024 * 1024;  // see proxy::Budget
   proxy::ConversationLimits conversation;
   tunnel::SessionLimits session;
 };
 
 // What both agents have.
 struct CommonConfig {
+  // Of files that the configuration file names: where it does, "server.json: keys[0]".
+  std::map<std::string, std::string> origins;
   std::vector<std::string> keys;  // files
   std::string identity;           // file; empty: none
   std::string policy;             // file; empty: everything is allowed
@@ -77,6 +80,10 @@ Result<ClientConfig, ConfigError> ReadClientConfig(const std::string& path);
 
 Result<void, ConfigError> Check(const ServerConfig& config);
 Result<void, ConfigError> Check(const ClientConfig& config);
+
+// An error about a file that the configuration names: says where it is named, too.
+ConfigError BlameFile(const CommonConfig& config, const std::string& path,
+                      const std::string& sentence);
 
 // "server" or "client", by what the file holds; for `redwall config check`.
 Result<std::string, ConfigError> KindOfConfig(const std::string& path);

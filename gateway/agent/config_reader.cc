@@ -26,6 +26,7 @@ void ReadLimits(const json::Value& object, Limits& limits) {
   ReadNumber(object, "max_argument_bytes", 1024, 1LL << 40, limits.conversation.request.max_bulk);
   ReadNumber(object, "max_reply_depth", 8, 10000, limits.conversation.reply.max_depth);
   ReadNumber(object, "max_pending_commands", 16, kMaxBytes, limits.conversation.max_pending);
+  ReadNumber(object, "max_held_bytes", 1 << 20, 1LL << 40, limits.max_held);
   ReadNumber(object, "stream_window_bytes", 16384, kMaxBytes, limits.session.stream_window);
   ReadNumber(object, "session_window_bytes", 16384, kMaxBytes, limits.session.session_window);
   ReadNumber(object, "max_streams", 1, 1000000, limits.session.max_streams);
@@ -36,7 +37,7 @@ void ReadLimits(const json::Value& object, Limits& limits) {
   object.Finish();
 }
 
-void ReadAudit(const json::Value& object, const PathBase& base, CommonConfig& config) {
+void ReadAudit(const json::Value& object, PathBase& base, CommonConfig& config) {
   config.audit = ReadPath(object, "file", base);
   if (config.audit.empty()) object.Fail("an audit needs a \"file\"");
   for (const char* later :
@@ -48,19 +49,24 @@ void ReadAudit(const json::Value& object, const PathBase& base, CommonConfig& co
 }  // namespace
 
 PathBase::PathBase(const std::string& config_path)
-    : folder_(std::filesystem::path(config_path).parent_path().string()) {}
+    : folder_(std::filesystem::path(config_path).parent_path().string()), file_(config_path) {}
 
-std::string PathBase::Resolve(const std::string& path) const {
+std::string PathBase::InFolder(const std::string& path) const {
   if (path.empty() || path == "-" || path[0] == '/' || folder_.empty()) return path;
   return folder_ + "/" + path;
 }
 
-std::string ReadPath(const json::Value& parent, std::string_view name, const PathBase& base) {
+std::string PathBase::Resolve(const json::Value& value) {
+  std::string path = InFolder(value.String());
+  origins_.emplace(path, file_ + ": " + value.path());
+  return path;
+}
+
+std::string ReadPath(const json::Value& parent, std::string_view name, PathBase& base) {
   const auto value = parent.Member(name);
   if (!value) return {};
-  const std::string path = value->String();
-  if (path.empty()) value->Fail("expected a file's path");
-  return base.Resolve(path);
+  if (value->String().empty()) value->Fail("expected a file's path");
+  return base.Resolve(*value);
 }
 
 net::Address ReadAddress(const json::Value& value, const PathBase& base) {
@@ -69,19 +75,19 @@ net::Address ReadAddress(const json::Value& value, const PathBase& base) {
     value.Fail(address.error().sentence);
     return {};
   }
-  address->path = base.Resolve(address->path);
+  address->path = base.InFolder(address->path);
   return *address;
 }
 
-void ReadCommon(const json::Value& root, const PathBase& base, CommonConfig& config) {
+void ReadCommon(const json::Value& root, PathBase& base, CommonConfig& config) {
   if (const auto keys = root.Member("keys")) {
-    for (const std::string& key : keys->Strings()) config.keys.push_back(base.Resolve(key));
+    for (const json::Value& key : keys->Array()) config.keys.push_back(base.Resolve(key));
   }
   config.identity = ReadPath(root, "identity", base);
   config.policy = ReadPath(root, "policy", base);
   if (const auto audit = root.Member("audit")) {
     if (audit->is_string()) {
-      config.audit = base.Resolve(audit->String());
+      config.audit = base.Resolve(*audit);
     } else {
       ReadAudit(*audit, base, config);
     }

@@ -2,7 +2,9 @@
 #ifndef REDWALL_GATEWAY_AGENT_CONFIG_READER_H_
 #define REDWALL_GATEWAY_AGENT_CONFIG_READER_H_
 
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gateway/agent/config.h"
@@ -14,14 +16,19 @@ namespace redwall::agent {
 class PathBase {
  public:
   explicit PathBase(const std::string& config_path);
-  std::string Resolve(const std::string& path) const;  // "-" and absolute paths stay
+  // "-" and absolute paths stay.
+  std::string InFolder(const std::string& path) const;
+  // The same, and remembers where the path was named.
+  std::string Resolve(const json::Value& value);
+  std::map<std::string, std::string> TakeOrigins() { return std::move(origins_); }
 
  private:
-  std::string folder_;
+  std::string folder_, file_;
+  std::map<std::string, std::string> origins_;
 };
 
-void ReadCommon(const json::Value& root, const PathBase& base, CommonConfig& config);
-std::string ReadPath(const json::Value& parent, std::string_view name, const PathBase& base);
+void ReadCommon(const json::Value& root, PathBase& base, CommonConfig& config);
+std::string ReadPath(const json::Value& parent, std::string_view name, PathBase& base);
 net::Address ReadAddress(const json::Value& value, const PathBase& base);
 
 }  // namespace redwall::agent

@@ -18,7 +18,7 @@ Result<std::shared_ptr<const policy::Policy>, ConfigError> ReadPolicy(const Comm
   const resp::CommandTable& table = resp::CommandTable::Builtin();
   if (config.policy.empty()) return policy::Policy::AllowAll(table);
   auto policy = policy::Policy::ReadFile(config.policy, table);
-  if (!policy) return ConfigError{policy.error().sentence};
+  if (!policy) return BlameFile(config, config.policy, policy.error().sentence);
   return std::move(*policy);
 }
 
@@ -29,7 +29,7 @@ Result<std::unique_ptr<Core>, ConfigError> Core::Make(net::Loop& loop, const std
   std::unique_ptr<audit::FileSink> sink;
   if (!config.audit.empty()) {
     auto opened = audit::FileSink::Open(config.audit);
-    if (!opened) return ConfigError{opened.error().sentence};
+    if (!opened) return BlameFile(config, config.audit, opened.error().sentence);
     sink = std::move(*opened);
   }
   return std::unique_ptr<Core>(new Core(loop, side, config, std::move(*policy), std::move(sink)));
@@ -40,6 +40,7 @@ Core::Core(net::Loop& loop, const std::string& side, const CommonConfig& config,
     : TurnTask(loop, Order::kLast),
       loop_(loop),
       config_(config),
+      budget_{.limit = config.limits.max_held},
       name_(config.name.empty() ? HostName() : config.name),
       policy_(std::move(policy)),
       recorder_({.side = side, .agent = name_}, std::move(sink)) {
@@ -50,7 +51,7 @@ Core::~Core() { OnTurnEnd(); }
 
 proxy::Environment Core::MakeEnvironment(const proxy::Gate& gate, std::string_view login) {
   RequestTurnEnd();
-  return {&resp::CommandTable::Builtin(), &gate, &recorder_, &config_.limits.conversation, login};
+  return {&resp::CommandTable::Builtin(), &gate, &recorder_, &config_.limits.conversation, login, &budget_};
 }
 
 Result<void, ConfigError> Core::ReloadPolicy() {

@@ -57,6 +57,7 @@ class Core final : public net::TurnTask {
 
   net::Loop& loop_;
   const CommonConfig config_;
+  proxy::Budget budget_;
   std::string name_;
   std::shared_ptr<const policy::Policy> policy_;
   audit::Recorder recorder_;

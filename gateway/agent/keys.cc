@@ -16,12 +16,11 @@ namespace {
 
 constexpr std::size_t kMaxPassword = 4096;
 
-Result<std::vector<crypto::SharedKey>, ConfigError> ReadKeys(
-    const std::vector<std::string>& files) {
+Result<std::vector<crypto::SharedKey>, ConfigError> ReadKeys(const CommonConfig& config) {
   std::vector<crypto::SharedKey> keys;
-  for (const std::string& file : files) {
+  for (const std::string& file : config.keys) {
     auto key = crypto::ReadSharedKey(file);
-    if (!key) return ConfigError{key.error().sentence};
+    if (!key) return BlameFile(config, file, key.error().sentence);
     keys.push_back(std::move(*key));
   }
   return keys;
@@ -63,12 +62,12 @@ crypto::SecureChannel::InitiatorKeys ClientKeys::initiator() const {
 
 Result<ClientKeys, ConfigError> ReadClientKeys(const ClientConfig& config) {
   ClientKeys result;
-  auto keys = ReadKeys(config.keys);
+  auto keys = ReadKeys(config);
   if (!keys) return keys.error();
   result.keys = std::move(*keys);
   if (config.identity.empty()) return result;
   auto identity = crypto::ReadIdentity(config.identity);
-  if (!identity) return ConfigError{identity.error().sentence};
+  if (!identity) return BlameFile(config, config.identity, identity.error().sentence);
   result.identity = std::move(*identity);
   auto server_key = crypto::ParsePublicKey(config.server_key);
   if (!server_key) return ConfigError{"the server's public key: " + server_key.error().sentence};
@@ -93,7 +92,7 @@ bool ServerKeys::MayUse(const std::string& identity, const std::string& route) c
 
 Result<ServerKeys, ConfigError> ReadServerKeys(const ServerConfig& config) {
   ServerKeys result;
-  auto keys = ReadKeys(config.keys);
+  auto keys = ReadKeys(config);
   if (!keys) return keys.error();
   for (const crypto::SharedKey& key : *keys) result.key_names.push_back(key.name);
 
@@ -101,10 +100,10 @@ Result<ServerKeys, ConfigError> ReadServerKeys(const ServerConfig& config) {
   std::vector<crypto::AuthorizedAgent> agents;
   if (!config.identity.empty()) {
     auto read = crypto::ReadIdentity(config.identity);
-    if (!read) return ConfigError{read.error().sentence};
+    if (!read) return BlameFile(config, config.identity, read.error().sentence);
     identity = std::make_unique<crypto::Identity>(std::move(*read));
     auto file = json::Value::ReadFile(config.authorized);
-    if (!file) return ConfigError{file.error().sentence};
+    if (!file) return BlameFile(config, config.authorized, file.error().sentence);
     // An agent must not be taken for one that comes with a shared key of the same name.
     std::set<std::string> names(result.key_names.begin(), result.key_names.end());
     if (const auto list = file->Required("agents")) {

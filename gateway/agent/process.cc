@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <string>
 
@@ -114,8 +115,9 @@ class Runner {
   bool draining_ = false;
 };
 
+// The agent didn't start: said as every other mistake at the start is, not as a line of the log.
 int Fail(const std::string& sentence) {
-  LogError(sentence);
+  std::fprintf(stderr, "redwall: %s\n", sentence.c_str());
   return 1;
 }
 

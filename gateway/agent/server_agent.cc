@@ -14,7 +14,7 @@ Result<ServerAgent::Upstreams, ConfigError> ServerAgent::ReadUpstreams(const Ser
   Upstreams upstreams;
   for (const Route& route : config.routes) {
     auto login = ReadLogin(route);
-    if (!login) return login.error();
+    if (!login) return BlameFile(config, route.password_file, login.error().sentence);
     auto upstream = std::make_shared<Upstream>();
     upstream->route = route;
     upstream->login = std::move(*login);
@@ -109,10 +109,14 @@ std::shared_ptr<const Upstream> ServerAgent::FindRoute(const std::string& identi
   const auto it = upstreams_.find(std::string(route));
   if (it == upstreams_.end()) {
     refusal = tunnel::ResetCode::kUnknownRoute;
+    OnUpstreamTrouble("agent '" + identity + "' asked for the route '" + std::string(route) +
+                      "', which this server agent doesn't have (\"routes\")");
     return nullptr;
   }
   if (!keys_.MayUse(identity, it->first)) {
     refusal = tunnel::ResetCode::kNotPermitted;
+    OnUpstreamTrouble("agent '" + identity + "' asked for the route '" + it->first +
+                      "', which it may not use (\"routes\" of its line in the authorized agents)");
     return nullptr;
   }
   return it->second;

@@ -37,8 +37,9 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? cli::kDone : cli::kUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return cli::Complain(std::string(error.what()) + "; `redwall --help` tells what there is",
+                         cli::kUsage);
   }
   return status;
 }

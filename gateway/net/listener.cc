@@ -24,10 +24,12 @@ ListenError Failure(const Address& address, int error) {
         "; another program has this address: stop it, or choose another one (-s, \"listen\")";
   if (error == UV_EADDRNOTAVAIL)
     sentence += "; this machine has no such address: `ip addr` shows those that it has";
-  if (error == UV_EACCES)
-    sentence +=
-        "; ports below 1024 need the right to bind them (CAP_NET_BIND_SERVICE), a unix socket a "
-        "folder that may be written";
+  if (address.is_unix() && error == UV_EACCES) {  // libuv says so of a missing folder, too
+    sentence = "can't listen on " + address.ToString() +
+               ": its folder must exist, and this user must be allowed to write there";
+  } else if (error == UV_EACCES) {
+    sentence += "; ports below 1024 need the right to bind them (CAP_NET_BIND_SERVICE)";
+  }
   return {std::move(sentence)};
 }
 

@@ -25,6 +25,20 @@ void Conversation::OnClosed() {
   finished_ = true;
   intake_ = Intake::kClosed;
   while (!queue_.empty()) FinishSlot(audit::CommandEnd::Result::kNone, {});
+  held_ = std::string();
+  Charge();
+}
+
+// Brings the budget up to date.
+void Conversation::Charge() {
+  constexpr std::size_t kSlotCost = sizeof(Slot) + 256;  // with a usual audit record
+  if (environment_.budget == nullptr) return;
+  Budget& budget = *environment_.budget;
+  const std::size_t held = held_.size() + queue_.size() * kSlotCost;
+  budget.used += held - charged_;  // wraps around where it falls, and comes out right
+  charged_ = held;
+  if (budget.used > budget.limit && held > Budget::kFairShare && !finished_)
+    Fail("the memory for incomplete requests and missing replies (max_held_bytes) is used up");
 }
 
 void Conversation::Fail(std::string_view why) {

@@ -51,6 +51,14 @@ struct Gate {
   std::shared_ptr<const policy::Rules> rules;
 };
 
+// What all conversations of an agent may hold together, bytes: requests that aren't whole yet, and what is kept of those
+// without a reply. When it is used up, a conversation that holds more than kFairShare of it ends.
+struct Budget {
+  static constexpr std::size_t kFairShare = 256 * 1024;
+  std::size_t limit = 0;
+  std::size_t used = 0;
+};
+
 // What a conversation shares with its neighbours. All pointers are borrowed and outlive it.
 struct Environment {
   const resp::CommandTable* table = nullptr;
@@ -60,6 +68,7 @@ struct Environment {
   // Server agent with credentials of its own: the AUTH command, encoded, to be sent again after a
   // RESET. Else empty.
   std::string_view login;
+  Budget* budget = nullptr;  // null: without a limit
 };
 
 // Where the bytes go. Views are valid for the call; neither call may come back into the
@@ -146,6 +155,7 @@ class Conversation {
   void FinishSlot(audit::CommandEnd::Result result, std::string_view error_text);
 
   void Fail(std::string_view why);
+  void Charge();
 
   const Environment environment_;
   Outlet& outlet_;
@@ -181,6 +191,7 @@ class Conversation {
   std::int64_t db_ = 0;
   std::string user_, client_name_;
 
+  std::size_t charged_ = 0;  // to the budget
   bool finished_ = false;
   std::string failure_;
 };

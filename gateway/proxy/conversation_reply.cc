@@ -67,6 +67,8 @@ void Conversation::OnReply(std::string_view bytes, const Now& now) {
   if (paused_ && !finished_ && queue_.size() <= environment_.limits->max_pending / 2) {
     paused_ = false;
     OnRequest({}, now);
+  } else {
+    Charge();
   }
 }
 

@@ -48,11 +48,12 @@ void Conversation::OnRequest(std::string_view bytes, const Now& now) {
   if (intake_ == Intake::kClosed) return;
   if (held_.empty()) {
     held_.append(bytes.substr(TakeRequests(bytes, now)));
-    return;
+  } else {
+    held_.append(bytes);
+    held_.erase(0, TakeRequests(held_, now));
+    if (held_.empty()) std::string().swap(held_);
   }
-  held_.append(bytes);
-  held_.erase(0, TakeRequests(held_, now));
-  if (held_.empty()) std::string().swap(held_);
+  Charge();
 }
 
 std::size_t Conversation::TakeRequests(std::string_view input, const Now& now) {

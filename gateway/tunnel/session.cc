@@ -34,6 +34,8 @@ std::string_view Describe(SessionError error) {
       return "the peer broke the rules of flow control";
     case SessionError::kBadAck:
       return "the peer acknowledged frames that were never sent";
+    case SessionError::kNoAck:
+      return "the peer has not acknowledged what was sent to it";
     case SessionError::kSilent:
       return "the peer has been silent for too long";
   }

@@ -68,6 +68,7 @@ enum class SessionError : std::uint8_t {
   kTooManyStreams,
   kCreditOverrun,  // more bytes than credit was given for, or credit over 2^31
   kBadAck,
+  kNoAck,  // takes frames that it makes us send, and never acknowledges them
   kSilent,
 };
 std::string_view Describe(SessionError error);  // a sentence
@@ -131,6 +132,8 @@ class Session {
   const SessionId& id() const { return options_.id; }
   const HelloPayload& peer() const { return peer_; }
   std::size_t stream_count() const { return streams_.size(); }
+  // Bytes of the frames that are kept until the peer acknowledges them.
+  std::size_t replay_bytes() const { return log_.size_bytes(); }
 
   // Client: whether Open would give a stream now; if not, streams in use or unanswered are at the
   // server's limit, or the session isn't ready or going away.

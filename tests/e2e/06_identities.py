@@ -49,7 +49,7 @@ def test_identities_without_a_shared_key(scene):
     redis = scene.redis()
     identity, public = make_identity(scene, "site-a.id")
     audit = scene.path("audit.jsonl")
-    policy = scene.write("policy.json", {"version": 1, "rules": [
+    policy = scene.write("policy.json", {"version": 1, "default": "allow", "rules": [
         {"id": "a-reads", "action": "deny", "identities": ["site-a"], "commands": ["@write"]}]})
     server, address, server_key = site(scene, redis, {"site-a": public}, policy=policy,
                                        audit={"file": audit})

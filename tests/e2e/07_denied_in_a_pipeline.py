@@ -12,7 +12,7 @@ import redis as redis_py
 
 POLICY = """
 { "version": 1,   // what a platform team would write
-  "default": "allow",
+  "default": "allow", "unknown": "allow",
   "rules": [ { "id": "no-wipes", "action": "deny", "commands": ["flushall", "flushdb"],
                "message": "ask the platform team" } ] }
 """

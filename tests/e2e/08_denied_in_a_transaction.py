@@ -10,7 +10,7 @@ from wire import encode
 
 import redis as redis_py
 
-POLICY = {"version": 1, "rules": [
+POLICY = {"version": 1, "default": "allow", "unknown": "allow", "rules": [
     {"id": "no-wipes", "action": "deny", "commands": ["flushall"]},
     {"id": "no-exec-of-others", "action": "deny", "commands": ["get"], "keys": ["secret:*"]}]}
 NOPERM = b"-NOPERM redwall: 'flushall' is denied by rule 'no-wipes'\r\n"

@@ -10,25 +10,25 @@ from harness import run_tests
 from processes import check, check_equal, free_port
 
 OPEN = {"version": 1, "default": "allow"}
-NO_SETS = {"version": 1, "rules": [{"id": "no-sets", "action": "deny", "commands": ["set"]}]}
+NO_SETS = {"version": 1, "default": "allow", "rules": [{"id": "no-sets", "action": "deny", "commands": ["set"]}]}
 DENIED = b"-NOPERM redwall: 'set' is denied by rule 'no-sets'\r\n"
 
 WRONG = [  # (the policy, what the sentence must name)
-    ('{"version": 1, "rules": [{"id": "a", "action": "permit", "commands": ["get"]}]}',
+    ('{"version": 1, "default": "allow", "rules": [{"id": "a", "action": "permit", "commands": ["get"]}]}',
      ["rules[0].action", "permit", "allow"]),
-    ('{"version": 1, "rules": [{"id": "a", "action": "deny", "commands": ["nosuchcommand"]}]}',
-     ["rules[0].commands[0]", "nosuchcommand"]),
-    ('{"version": 1, "rules": [{"id": "a", "action": "deny", "commands": ["@nosuchcategory"]}]}',
+    ('{"version": 1, "default": "allow", "rules": [{"id": "a", "action": "deny", "commands": ["@nosuchcategory"]}]}',
      ["rules[0].commands[0]", "nosuchcategory"]),
-    ('{"version": 1, "rules": [{"id": "a", "action": "deny", "comands": ["get"]}]}', ["rules[0]", "comands"]),
-    ('{"version": 2}', ["version"]),
+    ('{"version": 1, "default": "allow", "rules": [{"id": "a", "action": "deny", "commands": ["get"], '
+     '"kees": ["a"]}]}', ["rules[0]", "kees"]),
+    ('{"version": 2, "default": "allow"}', ["version"]),
     ('{}', ["version"]),
+    ('{"version": 1}', ["default"]),
     ('{"version": 1, "default": "perhaps"}', ["default", "perhaps", "deny"]),
-    ('{"version": 1, "mode": "dry"}', ["mode", "dry", "observe"]),
-    ('{"version": 1, "rules": [{"id": "a", "action": "deny", "commands": ["get"], '
+    ('{"version": 1, "default": "allow", "mode": "dry"}', ["mode", "dry", "observe"]),
+    ('{"version": 1, "default": "allow", "rules": [{"id": "a", "action": "deny", "commands": ["get"], '
      '"rate": {"per_second": 1}}]}', ["rules[0].rate", "not supported"]),
-    ('{"version": 1, "rules": 7}', ["rules", "array"]),
-    ('{"version": 1, "version": 1}', ["version"]),
+    ('{"version": 1, "default": "allow", "rules": 7}', ["rules", "array"]),
+    ('{"version": 1, "default": "allow", "version": 1}', ["version"]),
     ('{"version": 1,', ["policy.json"]),
     ('[]', ["policy.json"]),
     ('', ["policy.json"]),
@@ -45,6 +45,15 @@ def test_a_wrong_policy_at_the_start(scene):
         check_equal(said.returncode, 2, f"exit status of policy check for {text}")
         for name in says:
             check(name in said.stderr, f"policy check: {name!r} is missing in {said.stderr!r}")
+
+
+def test_a_command_that_redis_does_not_have_is_a_warning(scene):
+    """It may be a module's."""
+    path = scene.write("policy.json", {"version": 1, "default": "allow", "rules": [
+        {"id": "a", "action": "deny", "commands": ["flushal"]}]})
+    done = scene.run("policy", "check", path)
+    check_equal(done.returncode, 0, "exit status of policy check")
+    check("flushal" in done.stderr and "rules[0].commands" in done.stderr, f"no warning: {done.stderr!r}")
 
 
 def reload(agent, path, content, pattern):

@@ -24,7 +24,7 @@ CLIENT = """
   "listeners": [ {"listen": "127.0.0.1:%(front)d", "route": "default"},
                  {"listen": "unix:front.sock", "route": "default", "mode": "0660"} ] }
 """
-POLICY = '{"version": 1, "rules": [{"id": "no", "action": "deny", "commands": ["flushall"]}]} // that is all\n'
+POLICY = '{"version": 1, "default": "allow", "rules": [{"id": "no", "action": "deny", "commands": ["flushall"]}]} // that is all\n'
 
 
 def folder(scene):

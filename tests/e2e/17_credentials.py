@@ -52,7 +52,8 @@ def test_requirepass(scene):
 
 
 def test_an_acl_user(scene):
-    redis = scene.redis(options=["--user", "default off", "--user", f"app on >{PASSWORD} ~* &* +@all -flushall"])
+    redis = scene.redis(options=["--user", "default", "off", "--user", "app", "on", f">{PASSWORD}", "~*", "&*",
+                                 "+@all", "-flushall"])
     pair = CredentialPair(scene, redis, user="app", password=PASSWORD).start()
     check_works(pair, b"app")
     with pair.wire() as wire:

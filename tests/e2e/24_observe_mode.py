@@ -10,7 +10,7 @@ from harness import run_tests
 from processes import check, check_equal
 from wire import encode
 
-POLICY = {"version": 1, "mode": "observe", "rules": [
+POLICY = {"version": 1, "mode": "observe", "default": "allow", "rules": [
     {"id": "no-wipes", "action": "deny", "commands": ["flushall"]},
     {"id": "no-debug", "action": "disconnect", "commands": ["debug"]}]}
 

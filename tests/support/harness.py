@@ -107,13 +107,14 @@ class Scene:
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, **options)
 
     def refused(self, status, *args, says=(), **options):
-        """Runs `redwall ARGS`, which must end with `status` and one sentence on stderr that begins with
-        `redwall: ` and holds each text of `says`. Returns the sentence."""
+        """Runs `redwall ARGS`, which must end with `status` and a sentence on stderr that holds each text of
+        `says`: `redwall: ...` for usage and configuration, maybe an error in the log for what failed later."""
         done = self.run(*args, **options)
         said = done.stderr.strip()
         check_equal(done.returncode, status, f"exit status of redwall {' '.join(map(str, args))} "
                     f"(it said {said!r})")
-        check("redwall: " in said, f"no sentence on stderr: {said!r}")
+        check(re.search("redwall: " if status == 2 else r"redwall: |^\S+ error ", said, re.M),
+              f"no sentence on stderr: {said!r}")
         for text in [says] if isinstance(says, str) else says:
             check(text in said, f"{text!r} is missing in: {said!r}")
         return said
