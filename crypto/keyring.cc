@@ -9,8 +9,11 @@
 namespace redwall::crypto {
 
 Keyring::Keyring(std::vector<SharedKey> keys, std::unique_ptr<Identity> identity,
-                 std::vector<AuthorizedAgent> agents)
-    : keys_(std::move(keys)), identity_(std::move(identity)), agents_(std::move(agents)) {}
+                 std::vector<AuthorizedAgent> agents, bool shared_key_alone)
+    : keys_(std::move(keys)),
+      identity_(std::move(identity)),
+      agents_(std::move(agents)),
+      shared_key_alone_(shared_key_alone) {}
 
 const SharedKey* Keyring::FindKey(ByteView hint) const {
   // A hint travels in the clear, so there is nothing to hide here.

@@ -27,7 +27,7 @@ class Keyring {
   // runs with a psk of 32 zero bytes and hint 0. Where several keys have the same hint, the first
   // one counts.
   Keyring(std::vector<SharedKey> keys, std::unique_ptr<Identity> identity,
-          std::vector<AuthorizedAgent> agents);
+          std::vector<AuthorizedAgent> agents, bool shared_key_alone = true);
 
   // What the accessors point to lives as long as the keyring; null: there is none.
   const SharedKey* FindKey(ByteView hint) const;
@@ -35,11 +35,14 @@ class Keyring {
   // Every agent is compared, in constant time each.
   const AuthorizedAgent* FindAgent(const PublicKey& key) const;
   bool has_keys() const { return !keys_.empty(); }
+  // Suite 0x01: whether a shared key is proof enough.
+  bool shared_key_alone() const { return shared_key_alone_ && has_keys(); }
 
  private:
   std::vector<SharedKey> keys_;
   std::unique_ptr<Identity> identity_;
   std::vector<AuthorizedAgent> agents_;
+  bool shared_key_alone_;
 };
 
 // Remembers the first messages that were genuine, so that a recorded one gets no answer when it is

@@ -213,7 +213,8 @@ void SecureChannel::State::CheckPreamble() {
   const Preamble expected = MakePreamble(kSharedKeySuite, nullptr);
   if (!std::equal(expected.begin(), expected.begin() + kSuiteAt, message.begin()))
     return Fail(ChannelError::kBadPreamble);
-  if (message[kSuiteAt] == kSharedKeySuite.id && keyring->has_keys()) suite = &kSharedKeySuite;
+  if (message[kSuiteAt] == kSharedKeySuite.id && keyring->shared_key_alone())
+    suite = &kSharedKeySuite;
   if (message[kSuiteAt] == kIdentitySuite.id && keyring->identity() != nullptr)
     suite = &kIdentitySuite;
   if (suite == nullptr) return Fail(ChannelError::kUnknownSuite);

@@ -27,7 +27,7 @@ enum class KeyStatus : std::uint8_t {
   kComplete,  // `keys` is all of them; empty: the command has none
   kNeedMore,  // only a head is here, and keys may still come
   kUnknown,   // can't be told (syntax that Redis may read otherwise, SORT BY/GET patterns): `keys`
-             // holds those that are sure; the policy takes the command as touching any key
+              // holds those that are sure; the policy takes the command as touching any key
 };
 
 // Replaces the contents of `keys`. Arguments that Redis would refuse with a syntax or arity error

@@ -17,7 +17,7 @@ struct RequestLimits {
 };
 
 struct ReplyLimits {
-  std::size_t max_depth = 128;  // nested aggregates
+  std::size_t max_depth = 16384;  // nested aggregates; a script may return thousands
   std::size_t max_line =
       64 * 1024;  // a header line with a number; simple strings and errors have no limit
 };

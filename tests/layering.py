@@ -1,11 +1,14 @@
 #!/usr/bin/python3
-"""Does each room know only what it may know? Reads #include lines, CMake's USES, and a few words in the sources.
+"""Does each room know only what it may know? Reads #include lines, CMake's USES, and a few words in
+the sources.
 
     tests/layering.py [ROOT]        complaints, one a line; exit status 1 when there are any
-    tests/layering.py --self-check  plants each kind of violation into a copy of the tree: each must be found
+    tests/layering.py --self-check  plants each kind of violation into a copy of the tree: each must
+                                    be found
 
-The rules are those of the house: dependency runs downward only, libuv only in gateway/net, JSON only in
-gateway/json, libsodium only in three files, no clock and no randomness below gateway/net, no file over 500 lines.
+The rules are those of the house: dependency runs downward only, libuv only in gateway/net, JSON
+only in gateway/json, libsodium only in three files, no clock and no randomness below gateway/net,
+no file over 500 lines.
 """
 
 import pathlib
@@ -20,22 +23,54 @@ CODE = (".cc", ".h", ".py", ".inc")
 
 # room: what it may include and link besides itself. Everybody may use base.
 MAY_USE = {
-    "base": (), "resp": (), "crypto": (), "gateway/tunnel": (), "gateway/json": (),
+    "base": (),
+    "resp": (),
+    "crypto": (),
+    "gateway/tunnel": (),
+    "gateway/json": (),
     "gateway/policy": ("resp", "gateway/json"),
     "gateway/audit": ("resp", "crypto", "gateway/policy"),
     "gateway/proxy": ("resp", "gateway/policy", "gateway/audit"),
-    "gateway/net": ("resp", "crypto", "gateway/tunnel", "gateway/policy", "gateway/audit", "gateway/proxy"),
-    "gateway/agent": ("resp", "crypto", "gateway/tunnel", "gateway/json", "gateway/policy", "gateway/audit",
-                      "gateway/proxy", "gateway/net"),
-    "gateway/cli": ("resp", "crypto", "gateway/tunnel", "gateway/json", "gateway/policy", "gateway/audit",
-                    "gateway/proxy", "gateway/net", "gateway/agent"),
+    "gateway/net": (
+        "resp",
+        "crypto",
+        "gateway/tunnel",
+        "gateway/policy",
+        "gateway/audit",
+        "gateway/proxy",
+    ),
+    "gateway/agent": (
+        "resp",
+        "crypto",
+        "gateway/tunnel",
+        "gateway/json",
+        "gateway/policy",
+        "gateway/audit",
+        "gateway/proxy",
+        "gateway/net",
+    ),
+    "gateway/cli": (
+        "resp",
+        "crypto",
+        "gateway/tunnel",
+        "gateway/json",
+        "gateway/policy",
+        "gateway/audit",
+        "gateway/proxy",
+        "gateway/net",
+        "gateway/agent",
+    ),
 }
 
 # header (a pattern): the rooms or files that may include it
 FOREIGN = {
     r"uv(/.*)?\.h": ("gateway/net/",),
     r"nlohmann/.*": ("gateway/json/",),
-    r"sodium(/.*)?\.h": ("crypto/primitives.cc", "crypto/secret.cc", "crypto/key_file.cc"),  # the last: base64
+    r"sodium(/.*)?\.h": (
+        "crypto/primitives.cc",
+        "crypto/secret.cc",
+        "crypto/key_file.cc",
+    ),  # the last: base64
     r"spdlog/.*": ("gateway/agent/", "gateway/cli/"),
     r"CLI/.*": ("gateway/cli/",),
     r"hiredis/.*": ("gateway/agent/",),
@@ -44,20 +79,29 @@ FOREIGN = {
 
 # word (a pattern): the rooms or files that may use it, and what it is
 WORDS = {
-    r"\b(system_clock|steady_clock|high_resolution_clock|utc_clock)\b|\bclock_gettime\s*\(|\bgettimeofday\s*\("
-    r"|(?<![\w.>:])(std::)?time\s*\(\s*(nullptr|NULL|0|&)|\buv_(now|hrtime)\s*\(|\buv_clock_gettime\s*\(":
-        (("gateway/net/", "gateway/cli/"), "a clock"),
-    r"\brandom_device\b|\bgetrandom\s*\(|\bgetentropy\s*\(|(?<![\w.>:])(std::)?s?rand\s*\(|\barc4random\w*\s*\("
-    r"|\bmt19937\w*\b|\brandombytes_\w+|\buv_random\s*\(":
-        (("gateway/net/", "gateway/cli/", "crypto/primitives.cc"), "randomness"),
+    r"\b(system_clock|steady_clock|high_resolution_clock|utc_clock)\b"
+    r"|\b(uv_)?clock_gettime\s*\(|\bgettimeofday\s*\(|\buv_(now|hrtime)\s*\("
+    r"|(?<![\w.>:])(std::)?time\s*\(\s*(nullptr|NULL|0|&)": (
+        ("gateway/net/", "gateway/cli/"),
+        "a clock",
+    ),
+    r"\brandom_device\b|\bgetrandom\s*\(|\bgetentropy\s*\(|\barc4random\w*\s*\("
+    r"|(?<![\w.>:])(std::)?s?rand\s*\("
+    r"|\bmt19937\w*\b|\brandombytes_\w+|\buv_random\s*\(": (
+        ("gateway/net/", "gateway/cli/", "crypto/primitives.cc"),
+        "randomness",
+    ),
     r"\bthrow\b": (("gateway/json/",), "an exception"),
 }
 
 # library (a pattern, in USES): the rooms that may link it
 LIBRARIES = {
-    r"PkgConfig::libuv": ("gateway/net",), r"PkgConfig::libsodium": ("crypto",),
-    r"nlohmann_json::nlohmann_json": ("gateway/json",), r"spdlog::spdlog": ("gateway/agent", "gateway/cli"),
-    r"CLI11::CLI11": ("gateway/cli",), r"RE2|re2::re2|PkgConfig::re2": ("gateway/policy",),
+    r"PkgConfig::libuv": ("gateway/net",),
+    r"PkgConfig::libsodium": ("crypto",),
+    r"nlohmann_json::nlohmann_json": ("gateway/json",),
+    r"spdlog::spdlog": ("gateway/agent", "gateway/cli"),
+    r"CLI11::CLI11": ("gateway/cli",),
+    r"RE2|re2::re2|PkgConfig::re2": ("gateway/policy",),
     r"PkgConfig::hiredis": ("gateway/agent",),
 }
 
@@ -72,13 +116,19 @@ def room_of(path):
 
 
 def without_comments(text):
-    """The code with its comments and the insides of its strings blanked; lines stay where they are."""
+    """The code with its comments and the insides of its strings blanked; lines stay where they
+    are.
+    """
+
     def blank(match):
         found = match.group()
         if found.startswith('"'):
             return '""'
         return re.sub(r"[^\n]", " ", found) if found.startswith("/") else found
-    return re.sub(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'', blank, text, flags=re.S)
+
+    return re.sub(
+        r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'', blank, text, flags=re.S
+    )
 
 
 def sources(root):
@@ -109,7 +159,8 @@ def check_words(name, text):
         for match in re.finditer(pattern, code):
             if not name.startswith(places):
                 line = code.count("\n", 0, match.start()) + 1
-                yield f"{name}:{line}: {what} ({match.group().strip()}) belongs into {' and '.join(places)}"
+                found = match.group().strip()
+                yield f"{name}:{line}: {what} ({found}) belongs into {' and '.join(places)}"
 
 
 def linked(root, room):
@@ -119,22 +170,30 @@ def linked(root, room):
         return []
     text = re.sub(r"#[^\n]*", "", path.read_text("utf-8"))
     names = []
-    for found in re.findall(r"redwall_room\([^)]*\bUSES\b([^)]*)\)|target_link_libraries\(([^)]*)\)", text):
+    for found in re.findall(
+        r"redwall_room\([^)]*\bUSES\b([^)]*)\)|target_link_libraries\(([^)]*)\)", text
+    ):
         names += " ".join(found).split()
-    return [name for name in names if name not in ("PUBLIC", "PRIVATE", "INTERFACE", "redwall_flags", "redwall")]
+    return [
+        name
+        for name in names
+        if name not in ("PUBLIC", "PRIVATE", "INTERFACE", "redwall_flags", "redwall")
+    ]
 
 
 def check_links(root, room):
     for name in linked(root, room):
         where = f"{room}/CMakeLists.txt"
         if name.startswith("redwall_"):
-            target = next((r for r in MAY_USE if r.split("/")[-1] == name[len("redwall_"):]), None)
+            target = next((r for r in MAY_USE if r.split("/")[-1] == name[len("redwall_") :]), None)
             if target is None:
                 yield f"{where}: links {name}, which is no room"
             elif target not in (room, *MAY_USE[room]):
                 yield f"{where}: {room} may not link {target}"
             continue
-        rooms = next((rooms for pattern, rooms in LIBRARIES.items() if re.fullmatch(pattern, name)), None)
+        rooms = next(
+            (rooms for pattern, rooms in LIBRARIES.items() if re.fullmatch(pattern, name)), None
+        )
         if rooms is None:
             yield f"{where}: links {name}, which tests/layering.py does not know"
         elif room not in rooms:
@@ -147,7 +206,7 @@ def cycle(edges):
 
     def visit(node):
         if node in path:
-            return path[path.index(node):] + [node]
+            return path[path.index(node) :] + [node]
         if node in done:
             return None
         path.append(node)
@@ -157,6 +216,7 @@ def cycle(edges):
         path.pop()
         done.add(node)
         return None
+
     return next((found for node in sorted(edges) if (found := visit(node))), None)
 
 
@@ -165,8 +225,13 @@ def check_cycles(root):
     for room, name, text in sources(root):
         headers = re.findall(r'^\s*#\s*include\s*"([^"]+)"', text, re.M)
         files[name] = set(headers)
-        rooms.setdefault(room, set()).update(r for header in headers if (r := room_of(header)) and r != room)
-    for what, edges in (("rooms", rooms), ("headers", {n: h for n, h in files.items() if n.endswith(".h")})):
+        rooms.setdefault(room, set()).update(
+            r for header in headers if (r := room_of(header)) and r != room
+        )
+    for what, edges in (
+        ("rooms", rooms),
+        ("headers", {n: h for n, h in files.items() if n.endswith(".h")}),
+    ):
         if found := cycle(edges):
             yield f"a cycle of {what}: {' -> '.join(found)}"
 
@@ -182,7 +247,9 @@ def check_lengths(root):
 
 
 def check_listed(root):
-    """Each source of a room stands in its CMakeLists.txt by name: a file that nobody builds rots."""
+    """Each source of a room stands in its CMakeLists.txt by name: a file that nobody builds
+    rots.
+    """
     for room in MAY_USE:
         listing = root / room / "CMakeLists.txt"
         text = listing.read_text("utf-8") if listing.exists() else ""
@@ -211,25 +278,51 @@ def complaints(root):
 PLANTS = [  # (file, text appended to it, what must be complained about)
     ("resp/glob.cc", '#include "gateway/policy/policy.h"\n', "resp may not know gateway/policy"),
     ("base/bytes.h", '#include "resp/command.h"\n', "base may not know resp"),
-    ("gateway/policy/policy.h", '#include "gateway/audit/event.h"\n', "gateway/policy may not know gateway/audit"),
-    ("gateway/tunnel/frame.cc", '#include "crypto/secret.h"\n', "gateway/tunnel may not know crypto"),
+    (
+        "gateway/policy/policy.h",
+        '#include "gateway/audit/event.h"\n',
+        "gateway/policy may not know gateway/audit",
+    ),
+    (
+        "gateway/tunnel/frame.cc",
+        '#include "crypto/secret.h"\n',
+        "gateway/tunnel may not know crypto",
+    ),
     ("gateway/proxy/conversation.h", "#include <uv.h>\n", "uv.h belongs into gateway/net/"),
     ("gateway/agent/config.cc", "#include <nlohmann/json.hpp>\n", "belongs into gateway/json/"),
     ("crypto/keyring.cc", "#include <sodium.h>\n", "sodium.h belongs into crypto/primitives.cc"),
-    ("gateway/proxy/conversation.cc", "auto Now() { return std::chrono::steady_clock::now(); }\n", "a clock"),
+    (
+        "gateway/proxy/conversation.cc",
+        "auto Now() { return std::chrono::steady_clock::now(); }\n",
+        "a clock",
+    ),
     ("gateway/tunnel/frame.cc", "long Now() { return time(nullptr); }\n", "a clock"),
     ("gateway/agent/config.cc", "int Die() { return rand(); }\n", "randomness"),
     ("gateway/policy/policy.cc", "std::random_device device;\n", "randomness"),
     ("resp/writer.cc", "void Fail() { throw 1; }\n", "an exception"),
-    ("resp/CMakeLists.txt", "target_link_libraries(redwall_resp PUBLIC redwall_crypto)\n", "may not link crypto"),
-    ("gateway/proxy/CMakeLists.txt", "target_link_libraries(redwall_proxy PUBLIC PkgConfig::libuv)\n",
-     "PkgConfig::libuv belongs into gateway/net"),
+    (
+        "resp/CMakeLists.txt",
+        "target_link_libraries(redwall_resp PUBLIC redwall_crypto)\n",
+        "may not link crypto",
+    ),
+    (
+        "gateway/proxy/CMakeLists.txt",
+        "target_link_libraries(redwall_proxy PUBLIC PkgConfig::libuv)\n",
+        "PkgConfig::libuv belongs into gateway/net",
+    ),
     ("resp/glob.cc", "\n" * MAX_LINES, f"no file has more than {MAX_LINES}"),
     ("resp/forgotten.cc", "int forgotten;\n", "not listed in resp/CMakeLists.txt"),
 ]
 INNOCENT = [  # must not be complained about
-    ("resp/glob.cc", '// steady_clock, rand() and #include <uv.h> in a comment\nconst char* kText = "rand() time(0)";\n'),
-    ("gateway/net/timer.cc", "#include <uv.h>\nauto Now() { return std::chrono::steady_clock::now(); }\n"),
+    (
+        "resp/glob.cc",
+        "// steady_clock, rand() and #include <uv.h> in a comment\n"
+        'const char* kText = "rand() time(0)";\n',
+    ),
+    (
+        "gateway/net/timer.cc",
+        "#include <uv.h>\nauto Now() { return std::chrono::steady_clock::now(); }\n",
+    ),
     ("resp/glob.cc", "int lifetime(int); int a = lifetime(0); int operand(); int b = operand();\n"),
 ]
 
@@ -254,7 +347,9 @@ def self_check(root):
                 path.unlink()
             else:
                 path.write_bytes(original)
-    if cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) != ["b", "c", "b"] or cycle({"a": {"b"}, "b": set()}):
+    if cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) != ["b", "c", "b"] or cycle(
+        {"a": {"b"}, "b": set()}
+    ):
         yield "self-check: cycles are not found"
 
 

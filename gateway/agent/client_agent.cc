@@ -38,7 +38,9 @@ ClientAgent::ClientAgent(ClientConfig config, std::unique_ptr<Core> core, Client
 
 ClientAgent::~ClientAgent() {
   links_.clear();
-  tunnels_.clear();
+  std::vector<ClientTunnel*> tunnels;
+  for (const auto& [tunnel, owned] : tunnels_) tunnels.push_back(tunnel);
+  for (ClientTunnel* tunnel : tunnels) tunnel->Abort("this agent is stopping");
   core_->RecordEvent("stop", {});
 }
 

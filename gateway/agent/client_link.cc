@@ -80,8 +80,8 @@ void ClientLink::OnFinish() {
 
 void ClientLink::OnReset(tunnel::ResetCode code) {
   if (code != tunnel::ResetCode::kNone && code != tunnel::ResetCode::kShutdown)
-    owner_.OnRefused("a client of route '" + route_ + "' was disconnected: " +
-                     std::string(Describe(code)));
+    owner_.OnRefused("a client of route '" + route_ +
+                     "' was disconnected: " + std::string(Describe(code)));
   CloseStream(tunnel::ResetCode::kNone);
   Flush();
 }

@@ -82,6 +82,8 @@ Result<ServerConfig, ConfigError> ReadServerConfig(const std::string& path) {
   ReadCommon(*root, base, config);
   if (const auto listen = root->Member("listen")) config.listen = ReadAddresses(*listen, base);
   config.authorized = ReadPath(*root, "authorized", base);
+  if (const auto allowed = root->Member("shared_key_agents"))
+    config.shared_key_agents = allowed->Bool();
   if (const auto routes = root->Member("routes")) {
     for (const auto& [name, value] : routes->Members())
       config.routes.push_back(ReadRoute(name, value, base));

@@ -58,6 +58,9 @@ struct Route {
 struct ServerConfig : CommonConfig {
   std::vector<net::Address> listen;
   std::string authorized;  // file; empty: no identities, shared keys only
+  // With identities, whether an agent may still come with a shared key alone. It then has the key's
+  // name, and all routes: for the time of a change-over only.
+  bool shared_key_agents = false;
   std::vector<Route> routes;
 };
 

@@ -24,7 +24,7 @@ void ReadLimits(const json::Value& object, Limits& limits) {
   ReadNumber(object, "max_inspected_bytes", 1024, 0xffffffffLL,
              limits.conversation.request.max_inspected);
   ReadNumber(object, "max_argument_bytes", 1024, 1LL << 40, limits.conversation.request.max_bulk);
-  ReadNumber(object, "max_reply_depth", 8, 10000, limits.conversation.reply.max_depth);
+  ReadNumber(object, "max_reply_depth", 8, 1000000, limits.conversation.reply.max_depth);
   ReadNumber(object, "max_pending_commands", 16, kMaxBytes, limits.conversation.max_pending);
   ReadNumber(object, "max_held_bytes", 1 << 20, 1LL << 40, limits.max_held);
   ReadNumber(object, "stream_window_bytes", 16384, kMaxBytes, limits.session.stream_window);

@@ -51,7 +51,8 @@ Core::~Core() { OnTurnEnd(); }
 
 proxy::Environment Core::MakeEnvironment(const proxy::Gate& gate, std::string_view login) {
   RequestTurnEnd();
-  return {&resp::CommandTable::Builtin(), &gate, &recorder_, &config_.limits.conversation, login, &budget_};
+  return {&resp::CommandTable::Builtin(), &gate, &recorder_,
+          &config_.limits.conversation,   login, &budget_};
 }
 
 Result<void, ConfigError> Core::ReloadPolicy() {

@@ -50,6 +50,7 @@ void ReadAgent(const json::Value& object, ServerKeys& keys,
   }
   for (const char* later : {"from", "not_after", "redis_user"}) object.NotYet(later);
   object.Finish();
+  keys.proofs[agent.name] = crypto::NoiseHash({agent.public_key});
   agents.push_back(std::move(agent));
   keys.agents.push_back(std::move(rights));
 }
@@ -75,10 +76,9 @@ Result<ClientKeys, ConfigError> ReadClientKeys(const ClientConfig& config) {
   return result;
 }
 
-bool ServerKeys::Knows(const std::string& identity) const {
-  return std::find(key_names.begin(), key_names.end(), identity) != key_names.end() ||
-         std::any_of(agents.begin(), agents.end(),
-                     [&](const AgentRights& agent) { return agent.name == identity; });
+bool ServerKeys::StillHolds(const std::string& identity, const ServerKeys& newer) const {
+  const auto then = proofs.find(identity), now = newer.proofs.find(identity);
+  return then != proofs.end() && now != newer.proofs.end() && then->second == now->second;
 }
 
 bool ServerKeys::MayUse(const std::string& identity, const std::string& route) const {
@@ -94,7 +94,16 @@ Result<ServerKeys, ConfigError> ReadServerKeys(const ServerConfig& config) {
   ServerKeys result;
   auto keys = ReadKeys(config);
   if (!keys) return keys.error();
-  for (const crypto::SharedKey& key : *keys) result.key_names.push_back(key.name);
+  // An agent must not be taken for one that comes with a shared key of the same name.
+  std::set<std::string> names;
+  const bool shared_key_alone = config.identity.empty() || config.shared_key_agents;
+  for (const crypto::SharedKey& key : *keys) {
+    if (!names.insert(key.name).second) {
+      return ConfigError{"two shared keys are called '" + key.name +
+                         "': their names are the agents' identities, so they must differ"};
+    }
+    if (shared_key_alone) result.proofs[key.name] = crypto::NoiseHash({key.psk.bytes()});
+  }
 
   std::unique_ptr<crypto::Identity> identity;
   std::vector<crypto::AuthorizedAgent> agents;
@@ -104,8 +113,6 @@ Result<ServerKeys, ConfigError> ReadServerKeys(const ServerConfig& config) {
     identity = std::make_unique<crypto::Identity>(std::move(*read));
     auto file = json::Value::ReadFile(config.authorized);
     if (!file) return BlameFile(config, config.authorized, file.error().sentence);
-    // An agent must not be taken for one that comes with a shared key of the same name.
-    std::set<std::string> names(result.key_names.begin(), result.key_names.end());
     if (const auto list = file->Required("agents")) {
       for (const json::Value& object : list->Array()) ReadAgent(object, result, agents, names);
     }
@@ -113,7 +120,7 @@ Result<ServerKeys, ConfigError> ReadServerKeys(const ServerConfig& config) {
     if (const auto status = file->status(); !status) return ConfigError{status.error().sentence};
   }
   result.keyring = std::make_shared<const crypto::Keyring>(std::move(*keys), std::move(identity),
-                                                           std::move(agents));
+                                                           std::move(agents), shared_key_alone);
   return result;
 }
 

@@ -2,6 +2,7 @@
 #ifndef REDWALL_GATEWAY_AGENT_KEYS_H_
 #define REDWALL_GATEWAY_AGENT_KEYS_H_
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "base/result.h"
 #include "crypto/keyring.h"
+#include "crypto/primitives.h"
 #include "crypto/secure_channel.h"
 #include "gateway/agent/config.h"
 
@@ -31,11 +33,12 @@ struct AgentRights {
 };
 struct ServerKeys {
   std::shared_ptr<const crypto::Keyring> keyring;
-  std::vector<std::string> key_names;  // of the shared keys
   std::vector<AgentRights> agents;
+  std::map<std::string, crypto::Hash> proofs;  // by identity: a hash of its key
 
-  // Whether a session of this identity may go on; false after its key or its line was taken away.
-  bool Knows(const std::string& identity) const;
+  // Whether what proved this identity then still proves it in `newer`: false after its key or its
+  // line was taken away or replaced, or its name given to another.
+  bool StillHolds(const std::string& identity, const ServerKeys& newer) const;
   // Whether the agent may use the route. Who comes with a shared key may use all.
   bool MayUse(const std::string& identity, const std::string& route) const;
 };

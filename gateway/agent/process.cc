@@ -59,8 +59,8 @@ void SetResourceLimits() {
   setrlimit(RLIMIT_CORE, &no_core);
 }
 
-// A large command passes through buffers that are given back at once. glibc would raise its thresholds after the first of
-// them and keep up to 64 MiB for the next.
+// A large command passes through buffers that are given back at once. glibc would raise its
+// thresholds after the first of them and keep up to 64 MiB for the next.
 void GiveMemoryBack() {
   mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
   mallopt(M_TRIM_THRESHOLD, 4 * 1024 * 1024);

@@ -39,12 +39,14 @@ ServerAgent::ServerAgent(ServerConfig config, std::unique_ptr<Core> core, Server
                          Upstreams upstreams)
     : config_(std::move(config)),
       core_(std::move(core)),
-      keys_(std::move(keys)),
+      keys_(std::make_shared<const ServerKeys>(std::move(keys))),
       upstreams_(std::move(upstreams)),
       drain_timer_(core_->loop()) {}
 
 ServerAgent::~ServerAgent() {
-  tunnels_.clear();
+  std::vector<ServerTunnel*> tunnels;
+  for (const auto& [tunnel, owned] : tunnels_) tunnels.push_back(tunnel);
+  for (ServerTunnel* tunnel : tunnels) tunnel->Abort("this agent is stopping");
   core_->RecordEvent("stop", {});
 }
 
@@ -69,8 +71,7 @@ void ServerAgent::OnAccept(net::Socket socket) {
     return;
   }
   ++unauthenticated_;
-  auto tunnel = std::make_unique<ServerTunnel>(
-      *core_, std::move(socket), crypto::SecureChannel::Responder(keys_.keyring, &replays_), *this);
+  auto tunnel = std::make_unique<ServerTunnel>(*core_, std::move(socket), keys_, replays_, *this);
   ServerTunnel* const made = tunnel.get();
   tunnels_.emplace(made, std::move(tunnel));
 }
@@ -113,7 +114,7 @@ std::shared_ptr<const Upstream> ServerAgent::FindRoute(const std::string& identi
                       "', which this server agent doesn't have (\"routes\")");
     return nullptr;
   }
-  if (!keys_.MayUse(identity, it->first)) {
+  if (!keys_->MayUse(identity, it->first)) {
     refusal = tunnel::ResetCode::kNotPermitted;
     OnUpstreamTrouble("agent '" + identity + "' asked for the route '" + it->first +
                       "', which it may not use (\"routes\" of its line in the authorized agents)");
@@ -138,12 +139,12 @@ void ServerAgent::Reload() {
     core_->RecordEvent("reload-failed", {{"why", error->sentence}});
     return;
   }
-  keys_ = std::move(*keys);
+  keys_ = std::make_shared<const ServerKeys>(std::move(*keys));
   upstreams_ = std::move(*upstreams);
   std::vector<ServerTunnel*> revoked;
   for (const auto& [tunnel, owned] : tunnels_) {
     if (!tunnel->up()) continue;
-    if (keys_.Knows(tunnel->identity())) {
+    if (tunnel->StillAuthorized(*keys_)) {
       tunnel->SetPolicy(*core_->policy());
     } else {
       revoked.push_back(tunnel);

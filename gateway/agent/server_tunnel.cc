@@ -9,12 +9,14 @@
 
 namespace redwall::agent {
 
-ServerTunnel::ServerTunnel(Core& core, net::Socket socket, crypto::SecureChannel channel,
-                           ServerTunnelOwner& owner)
+ServerTunnel::ServerTunnel(Core& core, net::Socket socket, std::shared_ptr<const ServerKeys> keys,
+                           crypto::ReplayCache& replays, ServerTunnelOwner& owner)
     : core_(core),
       owner_(owner),
-      connection_(core.loop(), std::move(socket), std::move(channel), core.limits().timeout_ms,
-                  *this) {}
+      keys_(std::move(keys)),
+      connection_(core.loop(), std::move(socket),
+                  crypto::SecureChannel::Responder(keys_->keyring, &replays),
+                  core.limits().timeout_ms, *this) {}
 
 ServerTunnel::~ServerTunnel() = default;
 

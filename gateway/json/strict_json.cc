@@ -202,7 +202,16 @@ std::optional<Value> Value::Member(std::string_view name) const {
 
 std::optional<Value> Value::Required(std::string_view name) const {
   std::optional<Value> member = Member(name);
-  if (!member) node_->context->Fail(MemberPath(node_->path, name), "is required and missing");
+  if (!member) {
+    // A slip in the name is the usual cause, and Finish() would be too late to say so.
+    std::string what = "is required and missing";
+    for (const Element& other : node_->element.elements) {
+      if (NearestName(other.name, {name}).empty()) continue;
+      what += "; is " + Quoted(other.name) + " meant to be it?";
+      break;
+    }
+    node_->context->Fail(MemberPath(node_->path, name), what);
+  }
   return member;
 }
 

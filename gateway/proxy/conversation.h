@@ -51,8 +51,9 @@ struct Gate {
   std::shared_ptr<const policy::Rules> rules;
 };
 
-// What all conversations of an agent may hold together, bytes: requests that aren't whole yet, and what is kept of those
-// without a reply. When it is used up, a conversation that holds more than kFairShare of it ends.
+// What all conversations of an agent may hold together, bytes: requests that aren't whole yet, and
+// what is kept of those without a reply. When it is used up, a conversation that holds more than
+// kFairShare of it ends.
 struct Budget {
   static constexpr std::size_t kFairShare = 256 * 1024;
   std::size_t limit = 0;
@@ -136,6 +137,7 @@ class Conversation {
   void Admit(const resp::Command& command, resp::Verb verb, std::size_t bytes, const Now& now);
   bool ExpectsReply(const resp::Command& command, resp::Verb verb);
   void NoteEffects(const resp::Command& command, resp::Verb verb, Slot& slot);
+  void NoteHello(const resp::Command& command, Slot& slot);
   void NoteQueued(const resp::Command& command, resp::Verb verb);
   void PushLocal(std::string_view text, bool closes, std::size_t bytes, const Now& now);
   void FinishUnanswered(std::size_t bytes);

@@ -174,7 +174,12 @@ void Conversation::ApplyReply(const Slot& slot, bool is_error) {
         transaction_.open = transaction_.dirty = false;
       break;
     case Verb::kHello:
-      if (!is_error && slot.number != 0) protocol_ = slot.number;
+      if (is_error) {
+        user_ = slot.text.substr(0, slot.confirmations);
+        client_name_ = slot.text.substr(slot.confirmations);
+      } else if (slot.number != 0) {
+        protocol_ = slot.number;
+      }
       break;
     case Verb::kSelect:
       if (is_error) db_ = slot.number;
@@ -211,6 +216,7 @@ void Conversation::AnswerAborted(const resp::ReplyScanner::Frame& frame) {
   } else {
     answer = withheld_;
   }
+  queue_.front().bytes_out = answer.size();
   outlet_.ToClient(answer);
 }
 

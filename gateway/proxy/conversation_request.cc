@@ -302,7 +302,7 @@ void Conversation::NoteEffects(const resp::Command& command, Verb verb, Slot& sl
       intake_ = Intake::kClosed;
       break;
     case Verb::kHello:
-      if (command.argc() >= 2 && !ReadNumber(command.arg(1), slot.number)) slot.number = 0;
+      NoteHello(command, slot);
       break;
     case Verb::kSelect:
       slot.number = db_;
@@ -321,6 +321,24 @@ void Conversation::NoteEffects(const resp::Command& command, Verb verb, Slot& sl
       slot.kind = Slot::Kind::kPubsub;
       slot.confirmations = static_cast<std::uint32_t>(command.argc() - 1);
       break;
+  }
+}
+
+// HELLO [protover [AUTH username password] [SETNAME clientname]]
+void Conversation::NoteHello(const resp::Command& command, Slot& slot) {
+  if (command.argc() < 2 || !ReadNumber(command.arg(1), slot.number)) slot.number = 0;
+  slot.confirmations = static_cast<std::uint32_t>(user_.size());
+  slot.text = user_ + client_name_;
+  for (std::size_t i = 2; i + 1 < command.argc(); ++i) {
+    if (EqualsFolded(command.arg(i), "auth") && i + 2 < command.argc()) {
+      user_ = command.arg(i + 1).substr(0, kMaxNoted);
+      i += 2;
+    } else if (EqualsFolded(command.arg(i), "setname")) {
+      client_name_ = command.arg(i + 1).substr(0, kMaxNoted);
+      ++i;
+    } else {
+      return;  // a syntax error to Redis: its reply takes back what was noted
+    }
   }
 }
 

@@ -25,7 +25,7 @@ class PubsubState {
   // How many confirmations an UNSUBSCRIBE (PUNSUBSCRIBE, SUNSUBSCRIBE) without arguments gets now:
   // at least one.
   std::uint32_t ConfirmationsOfAll(resp::Verb verb) const;
-  bool subscribed() const { return channels_ + patterns_ + shard_channels_ > 0; }
+  bool subscribed() const { return channels_ > 0 || patterns_ > 0 || shard_channels_ > 0; }
   void Clear() { *this = PubsubState(); }
 
  private:

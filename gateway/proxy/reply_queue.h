@@ -26,15 +26,17 @@ struct Slot {
   resp::Verb verb = resp::Verb::kOther;
   bool closes = false;              // kLocal: the connection ends behind it
   std::uint32_t confirmations = 0;  // kPubsub; 0: as many as there are subscriptions when its turn
-                                    // comes. EXEC: 1 where the transaction (un)subscribes
-  std::uint32_t generation = 0;  // MULTI that opened a transaction: which one
+                                    // comes. EXEC: 1 where the transaction (un)subscribes. HELLO:
+                                    // bytes of the user's name in `text`
+  std::uint32_t generation = 0;     // MULTI that opened a transaction: which one
   std::int64_t number =
       0;  // SELECT: the database before; HELLO, EXEC: the protocol version asked for
   std::int64_t arrived_us = 0;  // monotonic
   std::int64_t first_byte_us = -1;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
-  std::string text;    // kLocal; else what an error restores (AUTH: the user before)
+  std::string text;    // kLocal; else what an error restores: the user (AUTH), the client's
+                       // name (CLIENT SETNAME), or both behind each other (HELLO)
   std::string record;  // the audit line's beginning; empty: not recorded
 };
 

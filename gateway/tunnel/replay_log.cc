@@ -7,10 +7,9 @@ namespace redwall::tunnel {
 
 std::byte* ReplayLog::Reserve(std::size_t size) {
   if (blocks_.empty() || kBlockSize - blocks_.back().used < size) {
-    if (spare_.bytes != nullptr) {
-      spare_.used = 0;
-      blocks_.push_back(std::move(spare_));
-      spare_ = Block{};
+    if (!spares_.empty()) {
+      blocks_.push_back(Block{std::move(spares_.back().bytes), 0});
+      spares_.pop_back();
     } else {
       blocks_.push_back(Block{std::make_unique_for_overwrite<std::byte[]>(kBlockSize), 0});
     }
@@ -66,7 +65,7 @@ bool ReplayLog::Acknowledge(std::uint64_t frames) {
   // it.
   while (!blocks_.empty() &&
          (first_.block > 0 || (base_ == end_ && first_.offset == blocks_[0].used))) {
-    if (spare_.bytes == nullptr) spare_ = std::move(blocks_.front());
+    if (spares_.size() < kSpares) spares_.push_back(std::move(blocks_.front()));
     blocks_.pop_front();
     if (first_.block > 0) {
       --first_.block;

@@ -47,6 +47,7 @@ class ReplayLog {
 
  private:
   static constexpr std::size_t kBlockSize = 64 * 1024;
+  static constexpr std::size_t kSpares = 4;
   struct Block {
     std::unique_ptr<std::byte[]> bytes;
     std::size_t used = 0;
@@ -60,7 +61,7 @@ class ReplayLog {
   std::byte* Reserve(std::size_t size);
 
   std::deque<Block> blocks_;
-  Block spare_;  // one block kept, so that a steady state allocates nothing
+  std::vector<Block> spares_;  // kSpares at most, so that a steady state allocates nothing
   Cursor first_, unsent_;
   std::uint64_t base_ = 0, sent_ = 0, end_ = 0;
   std::size_t size_bytes_ = 0, unsent_bytes_ = 0;

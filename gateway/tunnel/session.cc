@@ -7,7 +7,7 @@
 namespace redwall::tunnel {
 namespace {
 
-constexpr std::size_t kQuantum = 16 * 1024;  // bytes a stream sends before the next one's turn
+constexpr std::size_t kQuantum = kMaxPayload;  // bytes a stream sends before the next one's turn
 constexpr std::size_t kUnsentGoal =
     64 * 1024;  // framed ahead of the socket; more would spoil the turns
 constexpr std::size_t kAckBytes = 64 * 1024;  // received before an ACK is worth a record of its own
@@ -130,6 +130,7 @@ void Session::Finish(StreamId id) {
   }
   stream->fin_sent = true;
   Append(FrameType::kData, id, {}, kFlagFin);
+  ForgetIfOver(id, *stream);
 }
 
 std::size_t Session::backlog(StreamId id) const {
@@ -141,6 +142,11 @@ void Session::Activate(StreamId id, Stream& stream) {
   if (stream.active || stream.pending.empty() || stream.send_credit == 0) return;
   stream.active = true;
   active_.push_back(id);
+}
+
+void Session::Unqueue(StreamId id, Stream& stream) {
+  if (std::exchange(stream.active, false)) std::erase(active_, id);
+  if (std::exchange(stream.credit_queued, false)) std::erase(credit_queue_, id);
 }
 
 void Session::Consumed(StreamId id, std::size_t bytes) {
@@ -175,6 +181,7 @@ void Session::Close(StreamId id, ResetCode code) {
   ReturnCredit(id, nullptr, static_cast<std::size_t>(stream.unconsumed));
   if (!stream.answered) --unanswered_;
   if (options_.role == Role::kServer) ++closed_unannounced_;
+  Unqueue(id, stream);
   streams_.erase(it);
 }
 
@@ -182,7 +189,8 @@ void Session::Detach(StreamId id) {
   Stream* stream = Find(id);
   if (stream == nullptr) return;
   stream->handler = nullptr;
-  ReturnCredit(id, nullptr, static_cast<std::size_t>(stream->unconsumed));
+  // The stream's credit too: the peer's FIN may be behind more bytes than the window takes.
+  ReturnCredit(id, stream, static_cast<std::size_t>(stream->unconsumed));
   stream->unconsumed = 0;
   ForgetIfOver(id, *stream);
 }
@@ -206,12 +214,18 @@ bool Session::CanPump() const {
   return !active_.empty() && send_credit_ > 0 && log_.size_bytes() < options_.limits.max_replay;
 }
 
+// By the quarter; or as soon as it is more than what the peer has left, for streams whose owners
+// are slow may hold all the rest.
+bool Session::SessionCreditDue() const {
+  return credit_due_ > 0 && (credit_due_ >= options_.limits.session_window / kCreditShare ||
+                             credit_due_ > receive_credit_);
+}
+
 bool Session::HasOutput() const {
   if (dead_) return false;
   if (!hello_sent_) return options_.role == Role::kClient || ready_;
   return log_.unsent_bytes() > 0 || CanPump() || pong_.has_value() || ping_due_ ||
-         !credit_queue_.empty() || closed_unannounced_ > 0 ||
-         credit_due_ >= options_.limits.session_window / kCreditShare ||
+         !credit_queue_.empty() || closed_unannounced_ > 0 || SessionCreditDue() ||
          unacked_bytes_ >= kAckBytes || received_frames_ - acked_frames_ >= kAckFrames;
 }
 
@@ -272,7 +286,7 @@ std::size_t Session::FillControl(MutableBytes out) {
 
 // Credit and MAX_STREAMS, merged since the last record.
 void Session::PumpCredits() {
-  if (credit_due_ >= options_.limits.session_window / kCreditShare) {
+  if (SessionCreditDue()) {
     AppendNumber(FrameType::kCredit, 0, credit_due_);
     receive_credit_ += credit_due_;
     credit_due_ = 0;
@@ -282,7 +296,6 @@ void Session::PumpCredits() {
     Stream* stream = Find(id);
     if (stream == nullptr) continue;
     stream->credit_queued = false;
-    if (stream->fin_received || stream->reset_received) continue;
     AppendNumber(FrameType::kCredit, id, stream->credit_due);
     stream->receive_credit += stream->credit_due;
     stream->credit_due = 0;

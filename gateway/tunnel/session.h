@@ -55,6 +55,7 @@ struct SessionLimits {
   std::uint32_t max_streams = 1024;            // server: open at once
   std::uint32_t max_unanswered = 256;          // server: OPENs that wait for an answer at once
   std::uint32_t max_replay = 8 * 1024 * 1024;  // kept until acknowledged; full: sources wait
+                                               // (kNoAck: well beyond twice this)
   std::uint32_t ping_after_ms = 5000;          // of silence
   std::uint32_t dead_after_ms = 15000;         // of silence
 };
@@ -123,9 +124,9 @@ class Session {
 
   // True where Fill would write something.
   bool HasOutput() const;
-  // Writes the plaintext of the next record to the front of `out` (kMaxRecord bytes or more are
-  // best) and returns its size; 0: nothing to send. Control frames go first, then streams take
-  // turns.
+  // Writes the plaintext of the next record to the front of `out` (kMaxRecord bytes or more;
+  // into less nothing is written) and returns its size; 0: nothing to send. Control frames go
+  // first, then streams take turns.
   std::size_t Fill(MutableBytes out);
 
   bool ready() const { return ready_; }
@@ -202,6 +203,8 @@ class Session {
   // Sends as much of `bytes` as credit and the log allow, as DATA; returns how much.
   std::size_t SendNow(StreamId id, Stream& stream, ByteView bytes);
   void Activate(StreamId id, Stream& stream);
+  // Takes the stream out of active_ and credit_queue_, so that they only hold what gives output.
+  void Unqueue(StreamId id, Stream& stream);
   void ReturnCredit(StreamId id, Stream* stream, std::size_t bytes);
   void PumpCredits();
   void PumpStreams();
@@ -210,6 +213,7 @@ class Session {
   void NotifyWritable();
   std::size_t FillControl(MutableBytes out);
   bool CanPump() const;
+  bool SessionCreditDue() const;
 
   Options options_;
   SessionHandler& handler_;

@@ -1,5 +1,6 @@
 // The receiving half of Session: one function a frame type.
 #include <algorithm>
+#include <utility>
 
 #include "gateway/tunnel/session.h"
 
@@ -7,6 +8,8 @@ namespace redwall::tunnel {
 namespace {
 
 constexpr std::uint64_t kMaxCredit = 0x7fffffff;  // as in HTTP/2, RFC 9113 section 6.9.1
+// Frames beyond max_replay that may wait for an ACK: an OPEN and the small frames of each stream.
+constexpr std::size_t kMoreReplay = 1024 * 1024, kMoreReplayPerStream = 1024;
 
 }  // namespace
 
@@ -24,6 +27,11 @@ SessionError Session::Receive(ByteView record, std::int64_t now_ms) {
     }
   }
   if (error == SessionError::kNone && !record.empty()) error = SessionError::kBadFrame;
+  // DATA waits when the log is full, but answers to the peer's own frames can't. A peer that keeps
+  // its side of the bargain acknowledges long before there are this many.
+  const std::size_t most = 2 * std::size_t{options_.limits.max_replay} + kMoreReplay +
+                           kMoreReplayPerStream * std::size_t{options_.limits.max_streams};
+  if (error == SessionError::kNone && log_.size_bytes() > most) error = SessionError::kNoAck;
   if (error != SessionError::kNone) dead_ = true;
   return error;
 }
@@ -63,6 +71,7 @@ SessionError Session::HandleFrame(const FrameHeader& header, ByteView payload) {
     case FrameType::kCredit:
       return HandleCredit(header, payload);
     default:
+      if (header.type > FrameType::kGoaway) return SessionError::kUnknownFrame;
       return header.stream == 0 ? HandleControl(header, payload) : SessionError::kBadFrame;
   }
 }
@@ -98,19 +107,20 @@ SessionError Session::HandleData(const FrameHeader& header, ByteView payload) {
   if (payload.size() > receive_credit_) return SessionError::kCreditOverrun;
   receive_credit_ -= payload.size();
   Stream* stream = Find(header.stream);
-  if (stream == nullptr || stream->reset_received) {
+  if (stream == nullptr) {
     if (!WasOpened(header.stream)) return SessionError::kBadStream;
     ReturnCredit(header.stream, nullptr, payload.size());  // was under way when we closed
     return SessionError::kNone;
   }
-  if (stream->fin_received) return SessionError::kBadStream;
+  if (stream->fin_received || stream->reset_received) return SessionError::kBadStream;
   if (payload.size() > stream->receive_credit) return SessionError::kCreditOverrun;
   stream->receive_credit -= payload.size();
   const bool fin = (header.flags & kFlagFin) != 0;
   stream->fin_received = fin;
+  if (fin && std::exchange(stream->credit_queued, false)) std::erase(credit_queue_, header.stream);
   StreamHandler* const handler = stream->handler;
   if (handler == nullptr) {
-    ReturnCredit(header.stream, nullptr, payload.size());
+    ReturnCredit(header.stream, stream, payload.size());
     ForgetIfOver(header.stream, *stream);
     return SessionError::kNone;
   }
@@ -155,6 +165,7 @@ SessionError Session::HandleOpened(const FrameHeader& header, ByteView payload) 
   Stream* stream = Find(header.stream);
   if (stream == nullptr)
     return WasOpened(header.stream) ? SessionError::kNone : SessionError::kBadStream;
+  if (stream->reset_received) return SessionError::kBadStream;
   if (stream->answered) return SessionError::kUnexpectedFrame;
   const std::uint32_t credit = LoadBigEndian<std::uint32_t>(payload.data());
   if (credit > kMaxCredit - std::min(stream->send_credit, kMaxCredit))
@@ -176,6 +187,10 @@ SessionError Session::HandleRst(const FrameHeader& header, ByteView payload) {
   stream->reset_received = true;
   stream->pending = ByteQueue();
   stream->fin_pending = false;
+  Unqueue(header.stream, *stream);
+  // Both sides must count alike, whenever their owners close: a client that has reset its OPEN
+  // doesn't count it any more.
+  if (!std::exchange(stream->answered, true)) --unanswered_;
   if (stream->handler == nullptr) {
     ForgetIfOver(header.stream, *stream);
     return SessionError::kNone;
@@ -196,6 +211,7 @@ SessionError Session::HandleCredit(const FrameHeader& header, ByteView payload) 
   Stream* stream = Find(header.stream);
   if (stream == nullptr)
     return WasOpened(header.stream) ? SessionError::kNone : SessionError::kBadStream;
+  if (stream->reset_received) return SessionError::kBadStream;
   if (credit > kMaxCredit || stream->send_credit + credit > kMaxCredit)
     return SessionError::kCreditOverrun;
   stream->send_credit += credit;
@@ -227,6 +243,9 @@ SessionError Session::HandleHello(ByteView payload) {
   hello_received_ = true;
   peer_ = std::move(*hello);
   send_credit_ = peer_.session_window;
+  // The peer gives up after its own measure of silence: three pings fit into it.
+  if (peer_.silence_ms != 0)
+    options_.limits.ping_after_ms = std::min(options_.limits.ping_after_ms, peer_.silence_ms / 3);
   if (options_.role == Role::kServer) {
     BecomeReady();
   } else {

@@ -1,5 +1,5 @@
-"""Goal: who records everything between the agents finds nothing of what passed: not the values, not the
-keys, not the channel's messages, in neither direction, in no keepalive, in no reconnect.
+"""Goal: who records everything between the agents finds nothing of what passed: not the values, not
+the keys, not the channel's messages, in neither direction, in no keepalive, in no reconnect.
 """
 
 import os
@@ -24,7 +24,9 @@ def leave_traces(pair, marker):
     check_equal(subscriber.get_message(timeout=30)["data"], marker.encode(), "the message")
     client.client_setname(marker)
     with pair.wire() as wire:  # an error that repeats the marker
-        check(marker.encode() in wire.call(marker, marker), "Redis did not repeat an unknown command")
+        check(
+            marker.encode() in wire.call(marker, marker), "Redis did not repeat an unknown command"
+        )
     subscriber.close()
 
 
@@ -34,8 +36,9 @@ def total(relay):
 
 def find(relay, marker):
     """Where the marker stands in what the relay has seen."""
-    return [place for part in relay.recorded()
-            if (place := part.lower().find(marker.encode())) >= 0]
+    return [
+        place for part in relay.recorded() if (place := part.lower().find(marker.encode())) >= 0
+    ]
 
 
 def test_a_relay_between_the_agents_never_sees_a_marker(scene):
@@ -64,7 +67,9 @@ def test_nor_does_it_see_the_key(scene):
 
 
 def test_two_tunnels_with_one_key_have_nothing_in_common(scene):
-    """Same key, same traffic: not a single record looks the same, so nothing can be learnt by comparing."""
+    """Same key, same traffic: not a single record looks the same, so nothing can be learnt by
+    comparing.
+    """
     redis = scene.redis()
     pair = scene.pair(redis, relay={})
     blocks = []
@@ -72,7 +77,7 @@ def test_two_tunnels_with_one_key_have_nothing_in_common(scene):
         pair.eventually_ping()
         connection = pair.relay.living()[-1]
         seen = bytes(connection.up.received)[8:] + bytes(connection.down.received)
-        blocks.append({seen[i:i + 16] for i in range(len(seen) - 16)})
+        blocks.append({seen[i : i + 16] for i in range(len(seen) - 16)})
         pair.relay.reset_all()
     check_equal(blocks[0] & blocks[1], set(), "16 byte blocks seen twice")
 

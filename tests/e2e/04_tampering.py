@@ -1,9 +1,10 @@
-"""Goal: any flipped, dropped, repeated or reordered byte or record ends the transport, in both directions. The
-agent that notices sends nothing more on that connection; the clients see theirs close without a wrong byte; a
-new tunnel comes up by itself.
+"""Goal: any flipped, dropped, repeated or reordered byte or record ends the transport, in both
+directions. The agent that notices sends nothing more on that connection; the clients see theirs
+close without a wrong byte; a new tunnel comes up by itself.
 
-The traffic of each direction is such that the agent that notices has nothing to say: towards the server
-agent PINGs that wait behind the tampering, towards the client agent messages to a subscriber.
+The traffic of each direction is such that the agent that notices has nothing to say: towards the
+server agent PINGs that wait behind the tampering, towards the client agent messages to a
+subscriber.
 """
 
 import random
@@ -20,8 +21,10 @@ SPARE = 6  # client connections to speak on
 
 def settle(connection):
     """Until nothing has moved for a moment, so that what comes next has one cause."""
+
     def counts():
         return connection.up.received_count, connection.down.received_count
+
     last = None
     while counts() != last:
         last = counts()
@@ -68,7 +71,9 @@ class TowardsClient(Towards):
             wire.call("SUBSCRIBE", "news")
 
     def speak(self, i):
-        check_equal(self.publisher.call("PUBLISH", "news", "hot"), b":%d\r\n" % SPARE, "subscribers")
+        check_equal(
+            self.publisher.call("PUBLISH", "news", "hot"), b":%d\r\n" % SPARE, "subscribers"
+        )
 
     def expected(self):
         message = b"*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$3\r\nhot\r\n"
@@ -104,14 +109,19 @@ def tamper(traffic, fault, by_unit, silent=True):
             traffic.speak(i)
         except OSError:
             break
-        wait_until(lambda: connection.dead or direction.received_count > taken, "the record to arrive")
+        wait_until(
+            lambda: connection.dead or direction.received_count > taken, "the record to arrive"
+        )
         time.sleep(0.02 if i < 3 else 0.2)
     what = f"{fault} ({traffic.name})"
     wait_until(lambda: connection.dead, f"the end of the transport after {what}")
     check(fault.kind in [f.kind for f in direction.mangler.struck], f"{what} did not strike")
     if silent:
-        check_equal(other.received_count, direction.opposite_at_fault[0],
-                    f"bytes from the {traffic.noticer} agent after {what}")
+        check_equal(
+            other.received_count,
+            direction.opposite_at_fault[0],
+            f"bytes from the {traffic.noticer} agent after {what}",
+        )
     noticer.wait_for_log(r"gone|lost", since=mark)
     for wire in traffic.wires:
         check(rest_of(wire) in traffic.expected(), f"a client got wrong bytes after {what}")
@@ -124,17 +134,25 @@ def cases(seed):
     """(fault, by unit, whether the noticer must be silent from the fault on)."""
     dice = random.Random(seed)
     return [
-        (Fault("flip", offset=1, mask=0x01), True, True),                          # the record's length
-        (Fault("flip", offset=2, mask=1 << dice.randrange(8)), True, True),        # its first byte
+        (Fault("flip", offset=1, mask=0x01), True, True),  # the record's length
+        (Fault("flip", offset=2, mask=1 << dice.randrange(8)), True, True),  # its first byte
         (Fault("flip", offset=dice.randrange(3, 18), mask=1 << dice.randrange(8)), True, True),
-        (Fault("flip", offset=-1, mask=1 << dice.randrange(8)), True, True),       # the tag's last byte
+        (Fault("flip", offset=-1, mask=1 << dice.randrange(8)), True, True),  # the tag's last byte
         (Fault("drop"), True, True),
-        (Fault("repeat"), True, False),                                            # the first copy is genuine
+        (Fault("repeat"), True, False),  # the first copy is genuine
         (Fault("reorder"), True, True),
         (Fault("drop", at=dice.randrange(2, 18)), False, True),
         (Fault("repeat", at=dice.randrange(2, 18)), False, True),
-        (Fault("insert", at=0, data=b"\x00\x28" + dice.randbytes(40)), False, True),   # a forged record
-        (Fault("insert", at=0, data=b"\xff\xff" + dice.randbytes(40)), False, False),  # one that takes its time
+        (
+            Fault("insert", at=0, data=b"\x00\x28" + dice.randbytes(40)),
+            False,
+            True,
+        ),  # a forged record
+        (
+            Fault("insert", at=0, data=b"\xff\xff" + dice.randbytes(40)),
+            False,
+            False,
+        ),  # one that takes its time
         (Fault("reorder", at=2, length=8), False, True),
     ]
 
@@ -155,21 +173,38 @@ def test_tampering_on_the_way_to_the_client(scene):
 
 
 def test_tampering_with_the_handshake(scene):
-    """A flipped bit in either handshake message: no tunnel, no byte in answer, and the next attempt works."""
+    """A flipped bit in either handshake message: no tunnel, no byte in answer, and the next attempt
+    works.
+    """
     redis = scene.redis()
     dice = random.Random(43)
-    faults = {0: {"up": [Fault("flip", unit=0, offset=dice.randrange(10, 90), mask=1 << dice.randrange(8))]},
-              1: {"up": [Fault("flip", unit=0, offset=dice.randrange(2, 8), mask=0x10)]},
-              2: {"down": [Fault("flip", unit=0, offset=dice.randrange(2, 82), mask=1 << dice.randrange(8))]}}
+    faults = {
+        0: {
+            "up": [
+                Fault("flip", unit=0, offset=dice.randrange(10, 90), mask=1 << dice.randrange(8))
+            ]
+        },
+        1: {"up": [Fault("flip", unit=0, offset=dice.randrange(2, 8), mask=0x10)]},
+        2: {
+            "down": [
+                Fault("flip", unit=0, offset=dice.randrange(2, 82), mask=1 << dice.randrange(8))
+            ]
+        },
+    }
     pair = scene.pair(redis, relay={"script": lambda number: faults.get(number, {})})
     pair.eventually_ping()
     connections = pair.relay.connections
     check(len(connections) >= 4, f"only {len(connections)} attempts")
     for connection in connections[:2]:
-        check_equal(bytes(connection.down.received), b"", "the server's answer to a broken message 1")
+        check_equal(
+            bytes(connection.down.received), b"", "the server's answer to a broken message 1"
+        )
     check_equal(len(connections[2].up.mangler.struck), 0, "faults up on the third connection")
-    check_equal(connections[2].up.received_count, connections[0].up.received_count,
-                "bytes that the client sent after a broken message 2")
+    check_equal(
+        connections[2].up.received_count,
+        connections[0].up.received_count,
+        "bytes that the client sent after a broken message 2",
+    )
     pair.check_sound()
 
 

@@ -1,5 +1,6 @@
-"""Goal: who doesn't hold the key learns nothing, not even what is listening: no byte for garbage, for half a
-handshake, for a wrong key, an unknown identity, or a handshake that was recorded and is played again.
+"""Goal: who doesn't hold the key learns nothing, not even what is listening: no byte for garbage,
+for half a handshake, for a wrong key, an unknown identity, or a handshake that was recorded and is
+played again.
 """
 
 import os
@@ -13,10 +14,19 @@ from processes import check, check_equal, free_port, wait_until
 from wire import Wire
 
 FIRST = 90  # bytes of preamble and message 1 with a shared key
-GARBAGE = [b"PING\r\n", b"GET / HTTP/1.1\r\nHost: redis\r\n\r\n", b"\0" * 300, b"\x16\x03\x01\x02\0\x01\0",
-           b"RW", b"RW\x01\x01", b"RW\x01\x01hint\x00\x50", b"RW\x02\x01hint\x00\x50" + b"x" * 80,
-           b"RW\x01\x77hint\x00\x50" + b"x" * 80, b"RW\x01\x01hint\xff\xff" + b"x" * 70000,
-           b"RW\x01\x01hint\x00\x00" + b"x" * 500]
+GARBAGE = [
+    b"PING\r\n",
+    b"GET / HTTP/1.1\r\nHost: redis\r\n\r\n",
+    b"\0" * 300,
+    b"\x16\x03\x01\x02\0\x01\0",
+    b"RW",
+    b"RW\x01\x01",
+    b"RW\x01\x01hint\x00\x50",
+    b"RW\x02\x01hint\x00\x50" + b"x" * 80,
+    b"RW\x01\x77hint\x00\x50" + b"x" * 80,
+    b"RW\x01\x01hint\xff\xff" + b"x" * 70000,
+    b"RW\x01\x01hint\x00\x00" + b"x" * 500,
+]
 
 
 def answer_to(address, data):
@@ -46,9 +56,12 @@ def test_silence_gets_a_closed_connection_in_time(scene):
 
 
 def attempt(scene, relay, *options):
-    """A client agent that must not get through. Waits until it has tried twice; returns its process."""
-    client = scene.agent("client", "-s", f"127.0.0.1:{free_port()}", "-t", relay.address, *options,
-                         ready=False)
+    """A client agent that must not get through. Waits until it has tried twice; returns its
+    process.
+    """
+    client = scene.agent(
+        "client", "-s", f"127.0.0.1:{free_port()}", "-t", relay.address, *options, ready=False
+    )
     wait_until(lambda: len(relay.connections) >= 2, "two attempts")
     wait_until(lambda: relay.connections[0].dead, "the first attempt to be turned down")
     for connection in relay.connections:
@@ -72,8 +85,18 @@ def test_a_wrong_key_gets_no_byte(scene):
 def test_a_client_of_an_agent_with_a_wrong_key_is_closed_not_kept(scene):
     redis = scene.redis()
     pair = scene.pair(redis)
-    client = scene.agent("client", "-s", "127.0.0.1:0", "-t", pair.server_address, "-k",
-                         scene.key("other.key"), "-o", "1", ready=False)
+    client = scene.agent(
+        "client",
+        "-s",
+        "127.0.0.1:0",
+        "-t",
+        pair.server_address,
+        "-k",
+        scene.key("other.key"),
+        "-o",
+        "1",
+        ready=False,
+    )
     with Wire(client.addresses()[0]) as wire:
         wire.send(b"*1\r\n$4\r\nPING\r\n")
         check_equal(wire.rest(), b"", "what a client gets without a tunnel")
@@ -128,12 +151,19 @@ class FakeServer:
 
 def test_a_false_server_hears_nothing_but_message_1(scene):
     key = scene.key()
-    for data in (b"-ERR unknown command\r\n", b"\x00\x50" + os.urandom(80), b"\xff\xff" + os.urandom(9000)):
+    for data in (
+        b"-ERR unknown command\r\n",
+        b"\x00\x50" + os.urandom(80),
+        b"\xff\xff" + os.urandom(9000),
+    ):
         fake = scene.keep(FakeServer(data))
-        client = scene.agent("client", "-s", "127.0.0.1:0", "-t", fake.address, "-k", key, "-o", "2",
-                             ready=False)
+        client = scene.agent(
+            "client", "-s", "127.0.0.1:0", "-t", fake.address, "-k", key, "-o", "2", ready=False
+        )
         wait_until(lambda fake=fake: fake.heard, "the agent to give up on a false server")
-        check_equal([len(heard) for heard in fake.heard], [FIRST] * len(fake.heard), "bytes it was told")
+        check_equal(
+            [len(heard) for heard in fake.heard], [FIRST] * len(fake.heard), "bytes it was told"
+        )
         client.check_sound()
         client.stop()
 
@@ -154,11 +184,13 @@ def test_who_knows_the_key_and_then_talks_nonsense_is_dropped_without_a_word(sce
     pair = scene.pair(redis)
     dice = random.Random(6)
     ping = b"\x07\x00\x00\x08\x00\x00\x00\x00" + b"pingpong"
-    nonsense = {"random bytes": lambda peer: dice.randbytes(200),
-                "a record shorter than any": lambda peer: b"\x00\x10" + dice.randbytes(16),
-                "an altered record": lambda peer: peer.seal(ping)[:-1] + b"!",
-                "the second record first": lambda peer: (peer.seal(ping), peer.seal(ping))[1],
-                "nothing": lambda peer: b""}
+    nonsense = {
+        "random bytes": lambda peer: dice.randbytes(200),
+        "a record shorter than any": lambda peer: b"\x00\x10" + dice.randbytes(16),
+        "an altered record": lambda peer: peer.seal(ping)[:-1] + b"!",
+        "the second record first": lambda peer: (peer.seal(ping), peer.seal(ping))[1],
+        "nothing": lambda peer: b"",
+    }
     for name, make in nonsense.items():
         with Wire(pair.server_address) as wire:
             wire.send(make(shake_hands(pair, wire, noise))).finish_sending()
@@ -177,7 +209,9 @@ def test_the_right_hint_with_a_wrong_key_gets_no_byte(scene):
     redis = scene.redis()
     pair = scene.pair(redis)
     hint = noise.SharedKey.from_file(pair.key).hint
-    peer = noise.Initiator(key=noise.SharedKey(os.urandom(32)), preamble=noise.make_preamble(1, hint))
+    peer = noise.Initiator(
+        key=noise.SharedKey(os.urandom(32)), preamble=noise.make_preamble(1, hint)
+    )
     check_equal(answer_to(pair.server_address, peer.message1()), b"", "the answer to a wrong key")
     pair.check_sound()
 

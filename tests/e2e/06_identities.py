@@ -1,8 +1,9 @@
-"""Goal: an identity for each agent instead of (or besides) a shared key: keygen --identity, pubkey, and
-authorized.json. The identity's name stands in the audit and decides in the policy; an unknown identity, or a
-client that expects another server, gets no byte.
+"""Goal: an identity for each agent instead of (or besides) a shared key: keygen --identity, pubkey,
+and authorized.json. The identity's name stands in the audit and decides in the policy; an unknown
+identity, or a client that expects another server, gets no byte.
 """
 
+import os
 import re
 
 import scenario  # noqa: F401, finds tests/support
@@ -23,41 +24,74 @@ def make_identity(scene, name):
 
 
 def site(scene, redis, agents, key=None, **extra):
-    """A server agent with an identity that lets in `agents` ({name: public key}): (process, address, key)."""
+    """A server agent with an identity that lets in `agents` ({name: public key}): (process,
+    address, key).
+    """
     identity, public = make_identity(scene, "server.id")
     port = free_port()
     authorized = {"agents": [{"name": name, "public_key": agent} for name, agent in agents.items()]}
-    config = {"listen": [f"127.0.0.1:{port}"], "identity": identity,
-              "authorized": scene.write("authorized.json", authorized),
-              "routes": {"default": {"redis": redis.address}}, **extra}
+    config = {
+        "listen": [f"127.0.0.1:{port}"],
+        "identity": identity,
+        "authorized": scene.write("authorized.json", authorized),
+        "routes": {"default": {"redis": redis.address}},
+        **extra,
+    }
     if key:
         config["keys"] = [key]
-    return (scene.agent("server", "--config", scene.write("server.json", config)), f"127.0.0.1:{port}",
-            public)
+    return (
+        scene.agent("server", "--config", scene.write("server.json", config)),
+        f"127.0.0.1:{port}",
+        public,
+    )
 
 
 def client_of(scene, address, identity, server_key, key=None, ready=True):
-    config = {"servers": [address], "identity": identity, "server_key": server_key,
-              "listeners": [{"listen": "127.0.0.1:0", "route": "default"}]}
+    config = {
+        "servers": [address],
+        "identity": identity,
+        "server_key": server_key,
+        "listeners": [{"listen": "127.0.0.1:0", "route": "default"}],
+    }
     if key:
         config["keys"] = [key]
     scene.write(f"client-{len(scene.processes)}.json", config)
-    return scene.agent("client", "--config", scene.path(f"client-{len(scene.processes)}.json"), ready=ready)
+    return scene.agent(
+        "client", "--config", scene.path(f"client-{len(scene.processes)}.json"), ready=ready
+    )
 
 
 def test_identities_without_a_shared_key(scene):
     redis = scene.redis()
     identity, public = make_identity(scene, "site-a.id")
     audit = scene.path("audit.jsonl")
-    policy = scene.write("policy.json", {"version": 1, "default": "allow", "rules": [
-        {"id": "a-reads", "action": "deny", "identities": ["site-a"], "commands": ["@write"]}]})
-    server, address, server_key = site(scene, redis, {"site-a": public}, policy=policy,
-                                       audit={"file": audit})
+    policy = scene.write(
+        "policy.json",
+        {
+            "version": 1,
+            "default": "allow",
+            "rules": [
+                {
+                    "id": "a-reads",
+                    "action": "deny",
+                    "identities": ["site-a"],
+                    "commands": ["@write"],
+                }
+            ],
+        },
+    )
+    server, address, server_key = site(
+        scene, redis, {"site-a": public}, policy=policy, audit={"file": audit}
+    )
     client = client_of(scene, address, identity, server_key)
     with Wire(client.addresses()[0]) as wire:
         check_equal(wire.call("PING"), b"+PONG\r\n", "PING")
-        check(wire.call("SET", "a", "b").startswith(b"-NOPERM redwall: 'set' is denied by rule 'a-reads'"),
-              "site-a could write")
+        check(
+            wire.call("SET", "a", "b").startswith(
+                b"-NOPERM redwall: 'set' is denied by rule 'a-reads'"
+            ),
+            "site-a could write",
+        )
     records = read_audit(audit, 2)
     check_equal({record["identity"] for record in records}, {"site-a"}, "identities in the audit")
     server.check_sound()
@@ -121,6 +155,17 @@ def test_sighup_lets_a_new_identity_in(scene):
     client.wait_ready()
     with Wire(client.addresses()[0]) as wire:
         check_equal(wire.call("PING"), b"+PONG\r\n", "PING of the new identity")
+
+
+def test_keygen_makes_files_that_only_the_owner_can_read(scene):
+    for name, options in (("shared.key", ()), ("agent.id", ("--identity",))):
+        path = scene.path(name)
+        done = scene.run("keygen", *options, path, umask=0)
+        check_equal((done.returncode, done.stderr), (0, ""), f"keygen {name}")
+        check_equal(oct(os.stat(path).st_mode & 0o777), "0o600", f"mode of {name}")
+    check_equal(os.path.getsize(scene.path("shared.key")), 32, "bytes in a shared key")
+    scene.refused(1, "pubkey", scene.path("shared.key"), says="shared.key")
+    scene.refused(1, "keygen", scene.path("nowhere/site.key"), says="nowhere/site.key")
 
 
 def test_keygen_never_overwrites(scene):

@@ -1,6 +1,6 @@
-"""Goal: a denied command inside MULTI answers its error in place, EXEC answers EXECABORT in Redis's own words,
-nothing of the transaction is executed, and the connection is then as after any EXEC. With the policy at
-either agent.
+"""Goal: a denied command inside MULTI answers its error in place, EXEC answers EXECABORT in Redis's
+own words, nothing of the transaction is executed, and the connection is then as after any EXEC.
+With the policy at either agent.
 """
 
 import scenario  # noqa: F401, finds tests/support
@@ -10,9 +10,15 @@ from wire import encode
 
 import redis as redis_py
 
-POLICY = {"version": 1, "default": "allow", "unknown": "allow", "rules": [
-    {"id": "no-wipes", "action": "deny", "commands": ["flushall"]},
-    {"id": "no-exec-of-others", "action": "deny", "commands": ["get"], "keys": ["secret:*"]}]}
+POLICY = {
+    "version": 1,
+    "default": "allow",
+    "unknown": "allow",
+    "rules": [
+        {"id": "no-wipes", "action": "deny", "commands": ["flushall"]},
+        {"id": "no-exec-of-others", "action": "deny", "commands": ["get"], "keys": ["secret:*"]},
+    ],
+}
 NOPERM = b"-NOPERM redwall: 'flushall' is denied by rule 'no-wipes'\r\n"
 ABORT = b"-EXECABORT Transaction discarded because of previous errors.\r\n"
 QUEUED, OK = b"+QUEUED\r\n", b"+OK\r\n"
@@ -35,24 +41,38 @@ def test_nothing_is_executed(scene):
         direct, wire = scene.client(redis.address), pair.wire()
         direct.set("a", "1")
         got = send(wire, "MULTI", "SET a 2", "FLUSHALL", "INCR a", "EXEC", "GET a")
-        check_equal(got, [OK, QUEUED, NOPERM, QUEUED, ABORT, b"$1\r\n1\r\n"], "the transaction's answers")
+        check_equal(
+            got, [OK, QUEUED, NOPERM, QUEUED, ABORT, b"$1\r\n1\r\n"], "the transaction's answers"
+        )
         check_equal(direct.dbsize(), 1, "keys afterwards")
         got = send(wire, "MULTI", "INCR a", "EXEC")
         check_equal(got, [OK, QUEUED, b"*1\r\n:2\r\n"], "the next transaction")
         pair.check_sound()
+
     at_each_agent(scene, check_pair)
 
 
 def test_one_command_at_a_time(scene):
-    """The same, waiting for each answer: what is decided late must not depend on what is in the buffer."""
+    """The same, waiting for each answer: what is decided late must not depend on what is in the
+    buffer.
+    """
+
     def check_pair(redis, pair):
         wire = pair.wire()
-        script = [("MULTI", OK), ("SET a 2", QUEUED), ("GET secret:1", None), ("FLUSHALL", NOPERM),
-                  ("EXEC", ABORT), ("EXEC", b"-ERR EXEC without MULTI\r\n"),
-                  ("DISCARD", b"-ERR DISCARD without MULTI\r\n"), ("EXISTS a", b":0\r\n")]
+        script = [
+            ("MULTI", OK),
+            ("SET a 2", QUEUED),
+            ("GET secret:1", None),
+            ("FLUSHALL", NOPERM),
+            ("EXEC", ABORT),
+            ("EXEC", b"-ERR EXEC without MULTI\r\n"),
+            ("DISCARD", b"-ERR DISCARD without MULTI\r\n"),
+            ("EXISTS a", b":0\r\n"),
+        ]
         for command, expected in script:
             got = wire.call(*command.split())
             check_equal(got[:7] if expected is None else got, expected or b"-NOPERM", command)
+
     at_each_agent(scene, check_pair)
 
 
@@ -60,14 +80,19 @@ def test_discard_after_a_denial(scene):
     def check_pair(redis, pair):
         got = send(pair.wire(), "MULTI", "FLUSHALL", "DISCARD", "SET a 1", "GET a")
         check_equal(got, [OK, NOPERM, OK, OK, b"$1\r\n1\r\n"], "answers")
+
     at_each_agent(scene, check_pair)
 
 
 def test_an_error_of_redis_and_a_denial_in_one_transaction(scene):
     def check_pair(redis, pair):
         got = send(pair.wire(), "MULTI", "NOSUCH", "FLUSHALL", "SET a 1", "EXEC", "EXISTS a")
-        check_equal([got[0], got[1][:20], *got[2:]],
-                    [OK, b"-ERR unknown command", NOPERM, QUEUED, ABORT, b":0\r\n"], "answers")
+        check_equal(
+            [got[0], got[1][:20], *got[2:]],
+            [OK, b"-ERR unknown command", NOPERM, QUEUED, ABORT, b":0\r\n"],
+            "answers",
+        )
+
     at_each_agent(scene, check_pair)
 
 
@@ -76,12 +101,19 @@ def test_watch_keeps_its_meaning(scene):
         direct, wire = scene.client(redis.address), pair.wire()
         send(wire, "SET a 1", "WATCH a")
         direct.set("a", "changed")
-        check_equal(send(wire, "MULTI", "SET a 2", "EXEC"), [OK, QUEUED, b"*-1\r\n"], "a watched key changed")
+        check_equal(
+            send(wire, "MULTI", "SET a 2", "EXEC"),
+            [OK, QUEUED, b"*-1\r\n"],
+            "a watched key changed",
+        )
         send(wire, "WATCH a")
-        check_equal(send(wire, "MULTI", "FLUSHALL", "EXEC")[1:], [NOPERM, ABORT], "denied under WATCH")
+        check_equal(
+            send(wire, "MULTI", "FLUSHALL", "EXEC")[1:], [NOPERM, ABORT], "denied under WATCH"
+        )
         direct.set("a", "changed again")
         got = send(wire, "MULTI", "SET a 3", "EXEC")
         check_equal(got, [OK, QUEUED, b"*1\r\n+OK\r\n"], "EXECABORT must have unwatched")
+
     at_each_agent(scene, check_pair)
 
 
@@ -95,9 +127,12 @@ def test_redis_py_raises_and_changes_nothing(scene):
             pipeline.execute()
             check(False, "the transaction went through")
         except redis_py.exceptions.ResponseError as error:
-            check("no-wipes" in str(error) or "EXECABORT" in str(error) or "discarded" in str(error),
-                  f"redis-py says {error}")
+            check(
+                "no-wipes" in str(error) or "EXECABORT" in str(error) or "discarded" in str(error),
+                f"redis-py says {error}",
+            )
         check_equal(client.get("a"), b"1", "the value")
+
     at_each_agent(scene, check_pair)
 
 

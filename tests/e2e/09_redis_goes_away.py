@@ -1,5 +1,5 @@
-"""Goal: a Redis that is down, restarts, is full or hangs: clients learn exactly that, the operator gets a
-sentence, and when Redis is back nobody has to restart an agent.
+"""Goal: a Redis that is down, restarts, is full or hangs: clients learn exactly that, the operator
+gets a sentence, and when Redis is back nobody has to restart an agent.
 """
 
 import scenario  # noqa: F401, finds tests/support
@@ -83,8 +83,9 @@ def test_redis_that_is_full_says_so_itself(scene):
 
 
 def admitted(pair):
-    """A connection that Redis has let in, or None. (The probe that waited for Redis to start may still hold
-    the place for a moment.)"""
+    """A connection that Redis has let in, or None. (The probe that waited for Redis to start may
+    still hold the place for a moment.)
+    """
     wire = pair.wire()
     try:
         if wire.call("PING") == b"+PONG\r\n":

@@ -1,5 +1,5 @@
-"""Goal: either agent killed with -9 and started again: clients see their connection close, nothing is sent to
-Redis twice, nothing is left behind, and the other agent finds its way back by itself.
+"""Goal: either agent killed with -9 and started again: clients see their connection close, nothing
+is sent to Redis twice, nothing is left behind, and the other agent finds its way back by itself.
 """
 
 import threading
@@ -35,8 +35,10 @@ def check_counters(counters, direct):
         counter.join(60)
         check(not counter.is_alive(), "a client's connection did not close")
         value = int(direct.get(counter.key) or 0)
-        check(counter.acknowledged <= value <= counter.sent,
-              f"{counter.acknowledged} acknowledged, {counter.sent} sent, Redis has {value}")
+        check(
+            counter.acknowledged <= value <= counter.sent,
+            f"{counter.acknowledged} acknowledged, {counter.sent} sent, Redis has {value}",
+        )
         check(counter.acknowledged > 0, "the client never got going")
 
 
@@ -69,8 +71,10 @@ def test_client_agent_killed_and_started_again(scene):
     counters = counting(pair)
     pair.client.kill()
     check_counters(counters, direct)
-    wait_until(lambda: direct.info("clients")["connected_clients"] == 1,
-               "the server agent to give its Redis connections back")
+    wait_until(
+        lambda: direct.info("clients")["connected_clients"] == 1,
+        "the server agent to give its Redis connections back",
+    )
     pair.start_client()
     pair.eventually_ping()
     pair.check_sound()
@@ -100,7 +104,9 @@ def test_a_client_that_vanishes_takes_its_redis_connection_along(scene):
             wire.exactly(10)
     with Wire(pair.address) as wire:
         wire.send(encode("BLPOP", "list", "0"))
-    wait_until(lambda: direct.info("clients")["connected_clients"] == 1, "connections to be given back")
+    wait_until(
+        lambda: direct.info("clients")["connected_clients"] == 1, "connections to be given back"
+    )
     direct.rpush("list", "precious")
     check_equal(direct.llen("list"), 1, "length of the list")
     pair.check_sound()
@@ -115,7 +121,9 @@ def test_server_agent_missing_when_the_client_agent_starts(scene):
     pair.client.addresses()
     port = pair.server_address.rpartition(":")[2]
     pair.client.wait_for_log(rf"{port}[^\n]*refused|refused[^\n]*{port}")
-    waiting = pair.wire().send(encode("PING"))  # waits for the tunnel instead of being closed in a loop
+    waiting = pair.wire().send(
+        encode("PING")
+    )  # waits for the tunnel instead of being closed in a loop
     pair.start_server()
     check_equal(waiting.reply(), b"+PONG\r\n", "the answer to who waited for the tunnel")
     pair.check_sound()

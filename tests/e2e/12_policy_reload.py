@@ -1,5 +1,6 @@
-"""Goal: a wrong policy is refused with the file, the place in it and what was expected there. SIGHUP puts a
-new one in force at once, on connections that are open too; a bad one leaves the old one in force and says why.
+"""Goal: a wrong policy is refused with the file, the place in it and what was expected there.
+SIGHUP puts a new one in force at once, on connections that are open too; a bad one leaves the old
+one in force and says why.
 """
 
 import json
@@ -10,28 +11,42 @@ from harness import run_tests
 from processes import check, check_equal, free_port
 
 OPEN = {"version": 1, "default": "allow"}
-NO_SETS = {"version": 1, "default": "allow", "rules": [{"id": "no-sets", "action": "deny", "commands": ["set"]}]}
+NO_SETS = {
+    "version": 1,
+    "default": "allow",
+    "rules": [{"id": "no-sets", "action": "deny", "commands": ["set"]}],
+}
 DENIED = b"-NOPERM redwall: 'set' is denied by rule 'no-sets'\r\n"
 
+START = '{"version": 1, "default": "allow", '
 WRONG = [  # (the policy, what the sentence must name)
-    ('{"version": 1, "default": "allow", "rules": [{"id": "a", "action": "permit", "commands": ["get"]}]}',
-     ["rules[0].action", "permit", "allow"]),
-    ('{"version": 1, "default": "allow", "rules": [{"id": "a", "action": "deny", "commands": ["@nosuchcategory"]}]}',
-     ["rules[0].commands[0]", "nosuchcategory"]),
-    ('{"version": 1, "default": "allow", "rules": [{"id": "a", "action": "deny", "commands": ["get"], '
-     '"kees": ["a"]}]}', ["rules[0]", "kees"]),
+    (
+        START + '"rules": [{"id": "a", "action": "permit", "commands": ["get"]}]}',
+        ["rules[0].action", "permit", "allow"],
+    ),
+    (
+        START + '"rules": [{"id": "a", "action": "deny", "commands": ["@nosuchcategory"]}]}',
+        ["rules[0].commands[0]", "nosuchcategory"],
+    ),
+    (
+        START + '"rules": [{"id": "a", "action": "deny", "commands": ["get"], "kees": ["a"]}]}',
+        ["rules[0]", "kees"],
+    ),
     ('{"version": 2, "default": "allow"}', ["version"]),
-    ('{}', ["version"]),
+    ("{}", ["version"]),
     ('{"version": 1}', ["default"]),
     ('{"version": 1, "default": "perhaps"}', ["default", "perhaps", "deny"]),
-    ('{"version": 1, "default": "allow", "mode": "dry"}', ["mode", "dry", "observe"]),
-    ('{"version": 1, "default": "allow", "rules": [{"id": "a", "action": "deny", "commands": ["get"], '
-     '"rate": {"per_second": 1}}]}', ["rules[0].rate", "not supported"]),
-    ('{"version": 1, "default": "allow", "rules": 7}', ["rules", "array"]),
-    ('{"version": 1, "default": "allow", "version": 1}', ["version"]),
+    (START + '"mode": "dry"}', ["mode", "dry", "observe"]),
+    (
+        START + '"rules": [{"id": "a", "action": "deny", "commands": ["get"], '
+        '"rate": {"per_second": 1}}]}',
+        ["rules[0].rate", "not supported"],
+    ),
+    (START + '"rules": 7}', ["rules", "array"]),
+    (START + '"version": 1}', ["version"]),
     ('{"version": 1,', ["policy.json"]),
-    ('[]', ["policy.json"]),
-    ('', ["policy.json"]),
+    ("[]", ["policy.json"]),
+    ("", ["policy.json"]),
 ]
 
 
@@ -39,8 +54,19 @@ def test_a_wrong_policy_at_the_start(scene):
     for text, names in WRONG:
         path = scene.write("policy.json", text)
         says = ["policy.json", *names]
-        scene.refused(2, "server", "-s", f"127.0.0.1:{free_port()}", "-t", "127.0.0.1:6379", "-k", scene.key(),
-                      "--policy", path, says=says)
+        scene.refused(
+            2,
+            "server",
+            "-s",
+            f"127.0.0.1:{free_port()}",
+            "-t",
+            "127.0.0.1:6379",
+            "-k",
+            scene.key(),
+            "--policy",
+            path,
+            says=says,
+        )
         said = scene.run("policy", "check", path)
         check_equal(said.returncode, 2, f"exit status of policy check for {text}")
         for name in says:
@@ -49,11 +75,20 @@ def test_a_wrong_policy_at_the_start(scene):
 
 def test_a_command_that_redis_does_not_have_is_a_warning(scene):
     """It may be a module's."""
-    path = scene.write("policy.json", {"version": 1, "default": "allow", "rules": [
-        {"id": "a", "action": "deny", "commands": ["flushal"]}]})
+    path = scene.write(
+        "policy.json",
+        {
+            "version": 1,
+            "default": "allow",
+            "rules": [{"id": "a", "action": "deny", "commands": ["flushal"]}],
+        },
+    )
     done = scene.run("policy", "check", path)
     check_equal(done.returncode, 0, "exit status of policy check")
-    check("flushal" in done.stderr and "rules[0].commands" in done.stderr, f"no warning: {done.stderr!r}")
+    check(
+        "flushal" in done.stderr and "rules[0].commands" in done.stderr,
+        f"no warning: {done.stderr!r}",
+    )
 
 
 def reload(agent, path, content, pattern):
@@ -65,7 +100,11 @@ def reload(agent, path, content, pattern):
 
 
 def agent_and_path(pair, where):
-    return (pair.server, pair.policy_path) if where == "policy" else (pair.client, pair.client_policy_path)
+    return (
+        (pair.server, pair.policy_path)
+        if where == "policy"
+        else (pair.client, pair.client_policy_path)
+    )
 
 
 def test_connections_that_are_open_obey_the_new_policy(scene):

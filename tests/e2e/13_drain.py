@@ -1,5 +1,5 @@
-"""Goal: SIGTERM lets what is under way finish and then ends with status 0; a second one ends at once. Either
-agent. No client waits for ever, and no new one is let in.
+"""Goal: SIGTERM lets what is under way finish and then ends with status 0; a second one ends at
+once. Either agent. No client waits for ever, and no new one is let in.
 """
 
 import signal
@@ -34,7 +34,11 @@ def test_a_command_under_way_finishes_first(scene):
         agent.wait_for_log(r"(?i)drain|stop|finish|SIGTERM", since=mark)
         check(wire.silent(0.5), "the blocked client was cut")
         direct.rpush("list", "value")
-        check_equal(wire.reply(), b"*2\r\n$4\r\nlist\r\n$5\r\nvalue\r\n", f"the answer while the {side} drains")
+        check_equal(
+            wire.reply(),
+            b"*2\r\n$4\r\nlist\r\n$5\r\nvalue\r\n",
+            f"the answer while the {side} drains",
+        )
         agent.expect_exit(0)
         check_equal(wire.rest(), b"", "what comes after it")
         agent.check_sanitizers()
@@ -77,7 +81,9 @@ def test_while_it_drains_nobody_new_is_let_in(scene):
     pair.client.send_signal(signal.SIGTERM)
     pair.client.wait_for_log(r"(?i)drain|stop|finish|SIGTERM", since=mark)
     try:
-        with socket.create_connection(("127.0.0.1", int(pair.address.rpartition(":")[2])), 30) as late:
+        with socket.create_connection(
+            ("127.0.0.1", int(pair.address.rpartition(":")[2])), 30
+        ) as late:
             late.sendall(encode("PING"))
             check_equal(late.recv(100), b"", "what a newcomer gets")
     except OSError:
@@ -99,7 +105,11 @@ def test_a_transaction_under_way_is_not_half_executed(scene):
     except OSError:
         got = b""
     pair.server.expect_exit(0)
-    check_equal(scene.client(redis.address).dbsize(), 2 if got.startswith(b"*2") else 0, f"keys after {got!r}")
+    check_equal(
+        scene.client(redis.address).dbsize(),
+        2 if got.startswith(b"*2") else 0,
+        f"keys after {got!r}",
+    )
 
 
 def test_sigint_is_as_sigterm(scene):

@@ -1,5 +1,6 @@
-"""Goal: the audit file is rotated with mv and SIGUSR1 without losing a line, is never readable by others, and
-says start, stop and the tunnel's coming and going besides the commands. Secrets never stand in it.
+"""Goal: the audit file is rotated with mv and SIGUSR1 without losing a line, is never readable by
+others, and says start, stop and the tunnel's coming and going besides the commands. Secrets never
+stand in it.
 """
 
 import json
@@ -20,8 +21,10 @@ def test_sigusr1_opens_the_file_again(scene):
     redis = scene.redis()
     pair = scene.pair(redis, audit=True)
     wire = pair.wire()
-    for side, agent, path in (("server", pair.server, pair.server_audit),
-                              ("client", pair.client, pair.client_audit)):
+    for side, agent, path in (
+        ("server", pair.server, pair.server_audit),
+        ("client", pair.client, pair.client_audit),
+    ):
         for i in range(10):
             wire.call("SET", f"{side}:before", i)
         read_audit(path, 10, lambda record, side=side: record.get("keys") == [f"{side}:before"])
@@ -46,15 +49,30 @@ def test_a_record_has_what_the_contract_says(scene):
     client.set("the key", "the value")
     for side in ("server", "client"):
         record = pair.records(side, 1)[0]
-        for name, value in {"v": 1, "side": side, "n": 1, "identity": "spiped", "cmd": "set", "argc": 3,
-                            "keys": ["the key"], "decision": "allow", "result": "ok"}.items():
+        for name, value in {
+            "v": 1,
+            "side": side,
+            "n": 1,
+            "identity": "spiped",
+            "cmd": "set",
+            "argc": 3,
+            "keys": ["the key"],
+            "decision": "allow",
+            "result": "ok",
+        }.items():
             check_equal(record.get(name), value, f"{name} in the record of the {side} agent")
-        check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", record["ts"]), f"ts is {record['ts']!r}")
+        check(
+            re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", record["ts"]),
+            f"ts is {record['ts']!r}",
+        )
         check(re.fullmatch(r"[0-9a-f]{32}", record["session"]), f"session is {record['session']!r}")
         check(record["client"].startswith("127.0.0.1:"), f"client is {record['client']!r}")
         check(isinstance(record["us"], int) and record["us"] >= 0, f"us is {record['us']!r}")
         check(record["bytes_in"] > 0 and record["bytes_out"] == 5, f"bytes in {record}")
-        check("the value" not in json.dumps(record), "a value is in the audit although only keys were asked for")
+        check(
+            "the value" not in json.dumps(record),
+            "a value is in the audit although only keys were asked for",
+        )
 
 
 def test_events_besides_commands(scene):
@@ -71,20 +89,30 @@ def test_events_besides_commands(scene):
         events = [record["event"] for record in records if "event" in record]
         for event in ("start", "tunnel-up", "tunnel-down", "stop"):
             check(event in events, f"{event} is missing in {events} of {path}")
-        check_equal([record["seq"] for record in records], list(range(records[0]["seq"],
-                    records[0]["seq"] + len(records))), "seq of all records")
+        check_equal(
+            [record["seq"] for record in records],
+            list(range(records[0]["seq"], records[0]["seq"] + len(records))),
+            "seq of all records",
+        )
         check_equal(stat.S_IMODE(os.stat(path).st_mode), 0o600, "mode of the audit file")
 
 
 def secrets_of(wire):
     """Everything that has a secret in it, as clients send it, errors included."""
-    commands = [("AUTH", SECRET), ("AUTH", "someone", SECRET), ("auth", "someone", SECRET),
-                ("HELLO", "2", "AUTH", "someone", SECRET), ("HELLO", "2", "SETNAME", "me", "AUTH", "x", SECRET),
-                ("CONFIG", "SET", "masterauth", SECRET), ("config", "set", "maxmemory", "0", "MASTERAUTH", SECRET),
-                ("ACL", "SETUSER", "someone", "on", ">" + SECRET), ("ACL", "SETUSER", "other", "#" + SECRET),
-                ("MIGRATE", "127.0.0.1", "1", "k", "0", "10", "AUTH", SECRET),
-                ("MIGRATE", "127.0.0.1", "1", "", "0", "10", "AUTH2", "u", SECRET, "KEYS", "a", "b"),
-                ("AUTH", SECRET, SECRET, SECRET)]
+    commands = [
+        ("AUTH", SECRET),
+        ("AUTH", "someone", SECRET),
+        ("auth", "someone", SECRET),
+        ("HELLO", "2", "AUTH", "someone", SECRET),
+        ("HELLO", "2", "SETNAME", "me", "AUTH", "x", SECRET),
+        ("CONFIG", "SET", "masterauth", SECRET),
+        ("config", "set", "maxmemory", "0", "MASTERAUTH", SECRET),
+        ("ACL", "SETUSER", "someone", "on", ">" + SECRET),
+        ("ACL", "SETUSER", "other", "#" + SECRET),
+        ("MIGRATE", "127.0.0.1", "1", "k", "0", "10", "AUTH", SECRET),
+        ("MIGRATE", "127.0.0.1", "1", "", "0", "10", "AUTH2", "u", SECRET, "KEYS", "a", "b"),
+        ("AUTH", SECRET, SECRET, SECRET),
+    ]
     for command in commands:
         wire.call(*command)
     wire.send(f"AUTH {SECRET}\r\n".encode()).reply()
@@ -92,7 +120,11 @@ def secrets_of(wire):
 
 
 def test_secrets_never_appear_even_with_all_arguments(scene):
-    everything = {"version": 1, "default": "allow", "audit": {"events": "all", "arguments": "full", "max_argument_bytes": 4096}}
+    everything = {
+        "version": 1,
+        "default": "allow",
+        "audit": {"events": "all", "arguments": "full", "max_argument_bytes": 4096},
+    }
     redis = scene.redis()
     pair = scene.pair(redis, audit=True, policy=everything, client_policy=everything)
     wire = pair.wire()
@@ -103,20 +135,35 @@ def test_secrets_never_appear_even_with_all_arguments(scene):
         with open(path, encoding="utf-8") as file:
             text = file.read()
         check(SECRET not in text, f"the {side} audit has a secret in it")
-        check("not-a-secret" in text, "the full arguments are missing, so that this test proves nothing")
+        check(
+            "not-a-secret" in text,
+            "the full arguments are missing, so that this test proves nothing",
+        )
     for agent in (pair.server, pair.client):
         check(SECRET not in agent.log(), "a log has a secret in it")
 
 
 def test_what_is_audited_follows_the_policy(scene):
-    denied_only = {"version": 1, "default": "allow", "audit": {"events": "denied", "arguments": "none"},
-                   "rules": [{"id": "no", "action": "deny", "commands": ["get"]}]}
-    writes = {"version": 1, "default": "allow", "audit": {"events": "writes", "arguments": "full", "max_argument_bytes": 4}}
+    denied_only = {
+        "version": 1,
+        "default": "allow",
+        "audit": {"events": "denied", "arguments": "none"},
+        "rules": [{"id": "no", "action": "deny", "commands": ["get"]}],
+    }
+    writes = {
+        "version": 1,
+        "default": "allow",
+        "audit": {"events": "writes", "arguments": "full", "max_argument_bytes": 4},
+    }
     for policy, expected in ((denied_only, [("get", None)]), (writes, [("set", ["lo"])])):
         name = expected[0][0]
         redis = scene.redis(name)
-        pair = scene.pair(redis, audit=False, policy=policy,
-                          server_options=["--audit", scene.path(f"{name}.jsonl")])
+        pair = scene.pair(
+            redis,
+            audit=False,
+            policy=policy,
+            server_options=["--audit", scene.path(f"{name}.jsonl")],
+        )
         wire = pair.wire()
         wire.call("SET", "long-key", "long-value")
         wire.call("GET", "long-key")

@@ -1,5 +1,5 @@
-"""Goal: every kind of address on every hop: unix sockets on all three, IPv6, names, any free port; sockets
-left behind by a crash are replaced, and files that are no sockets are not.
+"""Goal: every kind of address on every hop: unix sockets on all three, IPv6, names, any free port;
+sockets left behind by a crash are replaced, and files that are no sockets are not.
 """
 
 import os
@@ -20,7 +20,9 @@ def sockets(scene):
 
 def round_trip(scene, front):
     client = scene.client(front)
-    check_equal((client.set("a", "b"), client.get("a")), (True, b"b"), f"SET and GET through {front}")
+    check_equal(
+        (client.set("a", "b"), client.get("a")), (True, b"b"), f"SET and GET through {front}"
+    )
 
 
 def test_unix_sockets_on_all_three_hops(scene):
@@ -42,7 +44,9 @@ def test_a_socket_left_behind_is_replaced_and_a_file_is_not(scene):
     pair = scene.pair(redis)
     client = ["client", "-s", front, "-t", pair.server_address, "-k", pair.key]
     scene.agent(*client).kill()
-    check(stat.S_ISSOCK(os.stat(front[5:]).st_mode), "kill -9 leaves the socket; this test needs that")
+    check(
+        stat.S_ISSOCK(os.stat(front[5:]).st_mode), "kill -9 leaves the socket; this test needs that"
+    )
     second = scene.agent(*client)
     round_trip(scene, front)
     scene.refused(1, *client, says=["front.sock", "in use"])

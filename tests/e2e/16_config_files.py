@@ -1,6 +1,6 @@
-"""Goal: a configuration file says all that the flags say, with comments; what it doesn't know is an error that
-names the file and the place; relative paths start at the file's own folder; `config check` says the same as a
-start would, without starting.
+"""Goal: a configuration file says all that the flags say, with comments; what it doesn't know is an
+error that names the file and the place; relative paths start at the file's own folder; `config
+check` says the same as a start would, without starting.
 """
 
 import json
@@ -24,7 +24,10 @@ CLIENT = """
   "listeners": [ {"listen": "127.0.0.1:%(front)d", "route": "default"},
                  {"listen": "unix:front.sock", "route": "default", "mode": "0660"} ] }
 """
-POLICY = '{"version": 1, "default": "allow", "rules": [{"id": "no", "action": "deny", "commands": ["flushall"]}]} // that is all\n'
+POLICY = """
+{ "version": 1, "default": "allow",
+  "rules": [ {"id": "no", "action": "deny", "commands": ["flushall"]} ] } // that is all
+"""
 
 
 def folder(scene):
@@ -52,9 +55,14 @@ def test_both_agents_from_their_files(scene):
     check_equal(oct(os.stat(socket_path).st_mode & 0o777), "0o660", "mode of the socket")
     check_equal(scene.client(f"unix:{socket_path}").get("a"), b"b", "GET through the unix socket")
     with scene.wire(front) as wire:
-        check(wire.call("FLUSHALL").startswith(b"-NOPERM"), "the policy of the file is not in force")
-    check_equal([r["cmd"] for r in read_audit(scene.path("conf/server.jsonl"), 3)], ["set", "get", "flushall"],
-                "commands in the audit of the file")
+        check(
+            wire.call("FLUSHALL").startswith(b"-NOPERM"), "the policy of the file is not in force"
+        )
+    check_equal(
+        [r["cmd"] for r in read_audit(scene.path("conf/server.jsonl"), 3)],
+        ["set", "get", "flushall"],
+        "commands in the audit of the file",
+    )
 
 
 def both_refuse(scene, side, content, says):
@@ -65,15 +73,27 @@ def both_refuse(scene, side, content, says):
 
 def test_mistakes_name_the_place(scene):
     _, client, _ = folder(scene)
-    server = {"listen": ["127.0.0.1:7000"], "keys": ["keys/site.key"],
-              "routes": {"default": {"redis": "127.0.0.1:6379"}}}
+    server = {
+        "listen": ["127.0.0.1:7000"],
+        "keys": ["keys/site.key"],
+        "routes": {"default": {"redis": "127.0.0.1:6379"}},
+    }
     both_refuse(scene, "server", {**server, "lisen": []}, ["lisen"])
     both_refuse(scene, "server", {**server, "listen": ["127.0.0.1"]}, ["listen[0]", "127.0.0.1"])
     both_refuse(scene, "server", {**server, "listen": "127.0.0.1:7000"}, ["listen", "array"])
     both_refuse(scene, "server", {**server, "keys": ["keys/none.key"]}, ["none.key"])
-    both_refuse(scene, "server", {**server, "routes": {"default": {"reddis": "127.0.0.1:6379"}}},
-                ["routes.default", "reddis"])
-    both_refuse(scene, "server", {**server, "routes": {"default": {"redis": 6379}}}, ["routes.default.redis"])
+    both_refuse(
+        scene,
+        "server",
+        {**server, "routes": {"default": {"redis": "127.0.0.1:6379", "reddis": 1}}},
+        ["routes.default", "reddis"],
+    )
+    both_refuse(
+        scene,
+        "server",
+        {**server, "routes": {"default": {"redis": 6379}}},
+        ["routes.default.redis"],
+    )
     both_refuse(scene, "server", {**server, "policy": "policies/none.json"}, ["none.json"])
     both_refuse(scene, "server", {**server, "limits": {"colour": 1}}, ["limits", "colour"])
     both_refuse(scene, "server", json.dumps(server)[:-1], [])
@@ -84,17 +104,28 @@ def test_mistakes_name_the_place(scene):
         text = file.read()
     both_refuse(scene, "client", text.replace('"0660"', '"rw-rw"'), ["listeners[1].mode"])
     both_refuse(scene, "client", text.replace('"servers"', '"server"'), ["server"])
-    both_refuse(scene, "client", text.replace('"listen": "unix:front.sock"', '"listen": "unix:"'),
-                ["listeners[1].listen"])
+    both_refuse(
+        scene,
+        "client",
+        text.replace('"listen": "unix:front.sock"', '"listen": "unix:"'),
+        ["listeners[1].listen"],
+    )
 
 
 def test_what_is_for_later_is_refused_not_ignored(scene):
     folder(scene)
-    server = {"listen": ["127.0.0.1:7000"], "keys": ["keys/site.key"],
-              "routes": {"default": {"redis": "127.0.0.1:6379"}}}
+    server = {
+        "listen": ["127.0.0.1:7000"],
+        "keys": ["keys/site.key"],
+        "routes": {"default": {"redis": "127.0.0.1:6379"}},
+    }
     both_refuse(scene, "server", {**server, "admin": "127.0.0.1:9121"}, ["admin", "not supported"])
-    both_refuse(scene, "server", {**server, "routes": {"o": {"cluster": ["127.0.0.1:1"]}}},
-                ["routes.o.cluster", "not supported"])
+    both_refuse(
+        scene,
+        "server",
+        {**server, "routes": {"o": {"cluster": ["127.0.0.1:1"]}}},
+        ["routes.o.cluster", "not supported"],
+    )
 
 
 def test_a_configuration_of_the_other_side_is_refused(scene):

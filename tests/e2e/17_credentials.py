@@ -1,5 +1,6 @@
-"""Goal: where the server agent holds the credentials for Redis, clients need none: with requirepass, with an
-ACL user, after RESET and HELLO. A wrong password is said to the operator, and the password to nobody.
+"""Goal: where the server agent holds the credentials for Redis, clients need none: with
+requirepass, with an ACL user, after RESET and HELLO. A wrong password is said to the operator, and
+the password to nobody.
 """
 
 import scenario  # noqa: F401, finds tests/support
@@ -17,8 +18,13 @@ class CredentialPair(Pair):
         super().__init__(scene, redis)
         name = f"server-{free_port()}"
         password_file = scene.write(f"{name}.password", route.pop("password") + "\n")
-        config = {"listen": [self.server_address], "keys": [self.key],
-                  "routes": {"default": {"redis": redis.address, "password_file": password_file, **route}}}
+        config = {
+            "listen": [self.server_address],
+            "keys": [self.key],
+            "routes": {
+                "default": {"redis": redis.address, "password_file": password_file, **route}
+            },
+        }
         self.server_args = ["server", "--config", scene.write(f"{name}.json", config)]
 
 
@@ -52,13 +58,28 @@ def test_requirepass(scene):
 
 
 def test_an_acl_user(scene):
-    redis = scene.redis(options=["--user", "default", "off", "--user", "app", "on", f">{PASSWORD}", "~*", "&*",
-                                 "+@all", "-flushall"])
+    redis = scene.redis(
+        options=[
+            "--user",
+            "default",
+            "off",
+            "--user",
+            "app",
+            "on",
+            f">{PASSWORD}",
+            "~*",
+            "&*",
+            "+@all",
+            "-flushall",
+        ]
+    )
     pair = CredentialPair(scene, redis, user="app", password=PASSWORD).start()
     check_works(pair, b"app")
     with pair.wire() as wire:
-        check(wire.call("FLUSHALL").startswith(b"-NOPERM this user has no permissions"),
-              "Redis's own limits of the user do not reach the client")
+        check(
+            wire.call("FLUSHALL").startswith(b"-NOPERM this user has no permissions"),
+            "Redis's own limits of the user do not reach the client",
+        )
     pair.check_sound()
 
 
@@ -67,8 +88,11 @@ def test_pipelines_are_not_disturbed_by_reset(scene):
     pair = CredentialPair(scene, redis, password=PASSWORD).start()
     wire = pair.wire()
     wire.send(b"SET a 1\r\nRESET\r\nINCR a\r\nRESET\r\nINCR a\r\nGET a\r\n")
-    check_equal(b"".join(wire.replies(6)), b"+OK\r\n+RESET\r\n:2\r\n+RESET\r\n:3\r\n$1\r\n3\r\n",
-                "a pipeline with RESETs in it")
+    check_equal(
+        b"".join(wire.replies(6)),
+        b"+OK\r\n+RESET\r\n:2\r\n+RESET\r\n:3\r\n$1\r\n3\r\n",
+        "a pipeline with RESETs in it",
+    )
 
 
 def test_a_wrong_password_is_said_to_the_operator(scene):
@@ -81,16 +105,23 @@ def test_a_wrong_password_is_said_to_the_operator(scene):
         except (Closed, OSError):
             got = b""
     check(got == b"" or got.startswith(b"-"), f"a client got {got!r}")
-    said = pair.server.wait_for_log(r"[^\n]*(?i:password|WRONGPASS|authenticat|credential)[^\n]*").group()
-    check(str(redis.port) in said or "default" in said, f"the log doesn't say which Redis: {said!r}")
+    said = pair.server.wait_for_log(
+        r"[^\n]*(?i:password|WRONGPASS|authenticat|credential)[^\n]*"
+    ).group()
+    check(
+        str(redis.port) in said or "default" in said, f"the log doesn't say which Redis: {said!r}"
+    )
     check(PASSWORD not in pair.server.log() + pair.client.log(), "the password is in a log")
     pair.check_sound()
 
 
 def test_a_password_file_that_is_missing(scene):
     redis, key = scene.redis(), scene.key()
-    config = {"listen": ["127.0.0.1:0"], "keys": [key], "routes": {"default": {
-        "redis": redis.address, "password_file": scene.path("no.password")}}}
+    config = {
+        "listen": ["127.0.0.1:0"],
+        "keys": [key],
+        "routes": {"default": {"redis": redis.address, "password_file": scene.path("no.password")}},
+    }
     scene.refused(2, "server", "--config", scene.write("server.json", config), says="no.password")
 
 

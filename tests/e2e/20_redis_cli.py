@@ -1,5 +1,6 @@
-"""Goal: redis-cli behaves as on a direct connection: interactive on a terminal, --pipe, --bigkeys, --latency,
-subscribe, monitor, --rdb, --scan, with RESP3. What it prints is compared with a direct run.
+"""Goal: redis-cli behaves as on a direct connection: interactive on a terminal, --pipe, --bigkeys,
+--latency, subscribe, monitor, --rdb, --scan, with RESP3. What it prints is compared with a direct
+run.
 """
 
 import os
@@ -12,20 +13,51 @@ from processes import check, check_equal, wait_until
 from terminal import Terminal
 from wire import encode
 
-SESSION = ["PING", "SET greeting \"hello world\"", "GET greeting", "GET nothing", "LPUSH list a b c",
-           "LRANGE list 0 -1", "HSET hash f1 v1 f2 v2", "HGETALL hash", "MULTI", "INCR counter", "GET counter",
-           "EXEC", "nosuchcommand x", "GET", "SELECT 3", "DBSIZE", "SELECT 0", "ECHO \"\\x00\\xff\"",
-           "EVAL \"return {1,2,{3,'four'}}\" 0", "OBJECT ENCODING list", "HELLO 3", "HGETALL hash",
-           "CONFIG GET maxmemory-policy", "RESET", "PING again"]
+SESSION = [
+    "PING",
+    'SET greeting "hello world"',
+    "GET greeting",
+    "GET nothing",
+    "LPUSH list a b c",
+    "LRANGE list 0 -1",
+    "HSET hash f1 v1 f2 v2",
+    "HGETALL hash",
+    "MULTI",
+    "INCR counter",
+    "GET counter",
+    "EXEC",
+    "nosuchcommand x",
+    "GET",
+    "SELECT 3",
+    "DBSIZE",
+    "SELECT 0",
+    'ECHO "\\x00\\xff"',
+    "EVAL \"return {1,2,{3,'four'}}\" 0",
+    "OBJECT ENCODING list",
+    "HELLO 3",
+    "HGETALL hash",
+    "CONFIG GET maxmemory-policy",
+    "RESET",
+    "PING again",
+]
 
 
 def cli(address, *arguments, given="", status=0, seconds=120):
     """redis-cli's standard output."""
     host, _, port = address.rpartition(":")
-    done = subprocess.run(["redis-cli", "-h", host, "-p", port, *arguments], input=given, text=True,
-                          errors="backslashreplace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=seconds, check=False)
-    check_equal(done.returncode, status, f"exit status of redis-cli {arguments}: {done.stdout[-300:]!r}")
+    done = subprocess.run(
+        ["redis-cli", "-h", host, "-p", port, *arguments],
+        input=given,
+        text=True,
+        errors="backslashreplace",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=seconds,
+        check=False,
+    )
+    check_equal(
+        done.returncode, status, f"exit status of redis-cli {arguments}: {done.stdout[-300:]!r}"
+    )
     return done.stdout
 
 
@@ -35,10 +67,15 @@ def neutral(text, address):
 
 
 def two_ways(scene, **options):
-    """A Redis behind both agents and one that is asked directly: [(address, its redis-py client)]."""
+    """A Redis behind both agents and one that is asked directly: [(address, its redis-py
+    client)].
+    """
     behind, direct = scene.redis("behind"), scene.redis("direct")
     pair = scene.pair(behind, **options)
-    return pair, [(pair.address, scene.client(behind.address)), (direct.address, scene.client(direct.address))]
+    return pair, [
+        (pair.address, scene.client(behind.address)),
+        (direct.address, scene.client(direct.address)),
+    ]
 
 
 def compare(scene, run, what):
@@ -61,26 +98,35 @@ def test_interactive_on_a_terminal(scene):
             said.append(terminal.rest())
             check_equal(terminal.status, 0, "exit status of redis-cli")
         return [neutral(part, address) for part in said]
+
     compare(scene, run, "an interactive session")
 
 
 def test_commands_from_a_pipe_and_raw(scene):
     def run(address, _):
-        return (neutral(cli(address, given="\n".join(SESSION) + "\n"), address),
-                cli(address, "--raw", given="\n".join(SESSION) + "\n"),
-                cli(address, "-3", "--csv", "HGETALL", "hash"), cli(address, "-r", "5", "INCR", "counter"),
-                cli(address, "-x", "SET", "piped", given="value\n"), cli(address, "-e", "GET", status=1))
+        return (
+            neutral(cli(address, given="\n".join(SESSION) + "\n"), address),
+            cli(address, "--raw", given="\n".join(SESSION) + "\n"),
+            cli(address, "-3", "--csv", "HGETALL", "hash"),
+            cli(address, "-r", "5", "INCR", "counter"),
+            cli(address, "-x", "SET", "piped", given="value\n"),
+            cli(address, "-e", "GET", status=1),
+        )
+
     compare(scene, run, "redis-cli fed by a pipe")
 
 
 def test_pipe(scene):
     commands = "".join(encode("SET", f"key:{i}", "x" * (i % 50)).decode() for i in range(20_000))
-    commands += "".join(encode("INCR", "key:5").decode() for _ in range(3))  # errors are counted, too
+    commands += "".join(
+        encode("INCR", "key:5").decode() for _ in range(3)
+    )  # errors are counted, too
 
     def run(address, client):
         said = cli(address, "--pipe", given=commands, status=1)
         check(said.endswith("errors: 3, replies: 20003\n"), f"--pipe says {said[-200:]!r}")
         return client.dbsize(), re.sub(r"(?m)^ERR.*\n", "", said)
+
     compare(scene, run, "redis-cli --pipe")
 
 
@@ -102,12 +148,19 @@ def test_bigkeys_and_scan(scene):
     fill(scene.client(redis.address))
 
     def run(address):
-        return (cli(address, "--bigkeys", "-i", "0"), cli(address, "--memkeys", "-i", "0"),
-                cli(address, "--scan", "--pattern", "string:*"))
+        return (
+            cli(address, "--bigkeys", "-i", "0"),
+            cli(address, "--memkeys", "-i", "0"),
+            cli(address, "--scan", "--pattern", "string:*"),
+        )
+
     wait_until(lambda: run(redis.address) == run(redis.address), "Redis to be done with rehashing")
     through = run(pair.address)
     check_equal(through, run(redis.address), "redis-cli --bigkeys, --memkeys and --scan")
-    check("Biggest   hash found" in through[0] and len(through[2].split()) == 300, f"it says {through}")
+    check(
+        "Biggest   hash found" in through[0] and len(through[2].split()) == 300,
+        f"it says {through}",
+    )
     pair.check_sound()
 
 
@@ -127,8 +180,12 @@ class Background:
         self.path = scene.path(f"cli-{address.rpartition(':')[2]}-{arguments[0]}")
         host, _, port = address.rpartition(":")
         with open(self.path, "wb") as out:
-            self.popen = subprocess.Popen(["redis-cli", "-h", host, "-p", port, *arguments],
-                                          stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            self.popen = subprocess.Popen(
+                ["redis-cli", "-h", host, "-p", port, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
         scene.keep(self)
 
     def text(self):
@@ -153,9 +210,10 @@ def test_subscribe(scene):
             background.wait_for(rf"{len(channels)}\)?\n$")
             for i in range(3):
                 client.publish("news", f"message {i}")
-            texts.append(background.wait_for("message 2\"?\n"))
+            texts.append(background.wait_for('message 2"?\n'))
             background.close()
         return texts
+
     compare(scene, run, "redis-cli subscribe")
 
 
@@ -168,8 +226,12 @@ def test_monitor(scene):
         client.eval("return redis.call('get', KEYS[1])", 1, "a")
         text = background.wait_for(r'lua\] "get"')
         background.close()
-        return re.sub(r"\d+\.\d+ \[0 [^\]]*:\d+\]", "TIME [0 CLIENT]", re.sub(r"\d+\.\d+ \[0 lua", "TIME [0 lua",
-                                                                                text))
+        return re.sub(
+            r"\d+\.\d+ \[0 [^\]]*:\d+\]",
+            "TIME [0 CLIENT]",
+            re.sub(r"\d+\.\d+ \[0 lua", "TIME [0 lua", text),
+        )
+
     compare(scene, run, "redis-cli monitor")
 
 
@@ -179,10 +241,15 @@ def test_rdb(scene):
         fill(client)
         dump = scene.path(f"dump-{number}.rdb")
         cli(address, "--rdb", dump)
-        loaded = scene.redis(f"loaded-{number}", options=["--dbfilename", os.path.basename(dump), "--dir",
-                                                          str(scene.folder)])
-        check_equal(scene.client(loaded.address).execute_command("DEBUG", "DIGEST"),
-                    client.execute_command("DEBUG", "DIGEST"), f"data of the dump made through {address}")
+        loaded = scene.redis(
+            f"loaded-{number}",
+            options=["--dbfilename", os.path.basename(dump), "--dir", str(scene.folder)],
+        )
+        check_equal(
+            scene.client(loaded.address).execute_command("DEBUG", "DIGEST"),
+            client.execute_command("DEBUG", "DIGEST"),
+            f"data of the dump made through {address}",
+        )
     pair.check_sound()
 
 

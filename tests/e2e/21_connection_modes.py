@@ -1,5 +1,6 @@
-"""Goal: everything that changes what a Redis connection is works as on a direct one, byte for byte: MULTI, WATCH,
-subscriptions in RESP2 and RESP3, MONITOR, blocking commands, CLIENT REPLY, QUIT, RESET, SELECT, scripts.
+"""Goal: everything that changes what a Redis connection is works as on a direct one, byte for byte:
+MULTI, WATCH, subscriptions in RESP2 and RESP3, MONITOR, blocking commands, CLIENT REPLY, QUIT,
+RESET, SELECT, scripts.
 """
 
 import random
@@ -10,69 +11,99 @@ from harness import run_tests
 from processes import check, check_equal, wait_until
 from wire import Closed, Wire, encode
 
-# Conversations with one client, each as a list of commands sent in one go. What comes back (until a PING's echo
-# or the end) must be what Redis says directly.
+# Conversations with one client, each as commands sent in one go. What comes back must be what Redis
+# says directly.
 SCRIPTS = {
-    "transaction": ["MULTI", "SET a 1", "INCR a", "GET a", "EXEC", "GET a"],
-    "transaction with an error at run time": ["SET s x", "MULTI", "INCR s", "GET s", "EXEC"],
-    "transaction with an error when queued": ["MULTI", "NOSUCH", "SET a 1", "EXEC", "EXISTS a"],
-    "discard": ["MULTI", "SET a 2", "DISCARD", "GET a", "DISCARD", "EXEC"],
-    "nested multi": ["MULTI", "MULTI", "WATCH a", "GET a", "EXEC"],
-    "watch": ["WATCH a", "SET a 3", "MULTI", "GET a", "EXEC", "WATCH a", "UNWATCH", "MULTI", "GET a", "EXEC"],
-    "empty transaction": ["MULTI", "EXEC"],
-    "subscribe in resp2": ["SUBSCRIBE a b c", "PING", "PING text", "GET a", "SUBSCRIBE a", "PSUBSCRIBE p*",
-                           "UNSUBSCRIBE a nothing", "UNSUBSCRIBE", "PUNSUBSCRIBE", "GET a"],
-    "unsubscribe from none": ["UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE", "UNSUBSCRIBE x y", "GET a"],
-    "subscribe without arguments": ["SUBSCRIBE", "PSUBSCRIBE", "GET a"],
-    "subscribe in multi": ["MULTI", "SUBSCRIBE a b", "GET a", "EXEC"],
-    "publish to itself": ["SUBSCRIBE c", "PUBLISH c x"],
-    "reset from subscribe": ["SUBSCRIBE a b", "RESET", "GET a"],
-    "reset from multi": ["MULTI", "SET a 9", "RESET", "GET a", "EXEC"],
-    "reset after select": ["SELECT 5", "SET only-here 1", "RESET", "EXISTS only-here", "SELECT 5",
-                           "EXISTS only-here"],
-    "reset from resp3": ["HELLO 3", "GET nothing", "RESET", "GET nothing"],
-    "quit": ["SET a 4", "QUIT", "SET a 5"],
-    "quit in multi": ["MULTI", "SET a 6", "QUIT"],
-    "quit in subscribe": ["SUBSCRIBE a", "QUIT"],
-    "client reply off": ["CLIENT REPLY OFF", "SET a 7", "GET a", "NOSUCH", "CLIENT REPLY ON", "GET a"],
-    "client reply skip": ["CLIENT REPLY SKIP", "GET a", "SET a 8", "CLIENT REPLY SKIP", "GET a", "GET a"],
-    "client reply wrong": ["CLIENT REPLY", "CLIENT REPLY MAYBE", "CLIENT REPLY OFF ON", "GET a"],
-    "client reply off, then multi": ["CLIENT REPLY OFF", "MULTI", "SET a 1", "EXEC", "CLIENT REPLY ON", "GET a"],
-    "blocking that need not block": ["RPUSH l 1 2 3", "BLPOP l 0", "BRPOP l 0", "BLMOVE l m LEFT RIGHT 0",
-                                     "BLPOP nothing m 1", "BLPOP l 0.01", "BZPOPMIN z 0.01", "GET a"],
-    "blocking in multi": ["MULTI", "BLPOP nothing 0", "EXEC"],
-    "streams": ["XADD st 1-1 f v", "XREAD COUNT 1 STREAMS st 0", "XREAD BLOCK 10 STREAMS st $",
-                "XGROUP CREATE st g 0", "XREADGROUP GROUP g c STREAMS st >"],
-    "scripts": ["EVAL return(1) 0", "EVAL return({1,2,{3}}) 0", "EVAL return(redis.error_reply('E')) 0",
-                "EVALSHA 0000 0", "EVAL return(redis.call('get',KEYS[1])) 1 a"],
-    "hello": ["HELLO", "HELLO 4", "HELLO x", "HELLO 2", "HELLO 2 SETNAME n", "CLIENT GETNAME", "HELLO 3 SETNAME m",
-              "CLIENT GETNAME"],
-    "resp3 types": ["HELLO 3", "HSET h f v", "HGETALL h", "SADD s1 x", "SMEMBERS s1", "ZADD z1 1.5 m",
-                    "ZSCORE z1 m", "GET nothing", "DEBUG PROTOCOL attrib", "DEBUG PROTOCOL map",
-                    "DEBUG PROTOCOL set", "DEBUG PROTOCOL double", "DEBUG PROTOCOL bignum", "DEBUG PROTOCOL null",
-                    "DEBUG PROTOCOL true", "DEBUG PROTOCOL verbatim", "DEBUG PROTOCOL push", "GET a"],
-    "resp2 types": ["DEBUG PROTOCOL attrib", "DEBUG PROTOCOL map", "DEBUG PROTOCOL set", "DEBUG PROTOCOL double",
-                    "DEBUG PROTOCOL bignum", "DEBUG PROTOCOL null", "DEBUG PROTOCOL verbatim", "GET a"],
-    "resp3 subscribe": ["HELLO 3", "SUBSCRIBE a b", "GET a", "PUBLISH a x", "UNSUBSCRIBE", "SUBSCRIBE",
-                        "PSUBSCRIBE p*", "SSUBSCRIBE sh", "UNSUBSCRIBE none", "GET a"],
-    "resp3 subscribe in multi": ["HELLO 3", "MULTI", "SUBSCRIBE a b", "UNSUBSCRIBE", "GET a", "EXEC", "GET a"],
-    "tracking": ["HELLO 3", "CLIENT TRACKING ON", "GET a", "SET a 9", "GET a", "CLIENT TRACKING OFF"],
-    "wait": ["SET a 1", "WAIT 0 1", "GET a"],
-    "many databases": ["SELECT 1", "SET a in-1", "SELECT 0", "SWAPDB 0 1", "GET a", "SWAPDB 0 1", "SELECT 99",
-                       "MOVE a 2", "GET a"],
-    "errors": ["GET", "GET a b", "NOSUCH", "CONFIG NOSUCH", "CLIENT", "LPUSH s x", "SET a 1 NOSUCH", "AUTH x",
-               "AUTH a b", "OBJECT", "COMMAND GETKEYS GET", "EVAL x 0", "FCALL nosuch 0"],
-    "sort and store": ["RPUSH n 3 1 2", "SORT n", "SORT n STORE sorted", "LRANGE sorted 0 -1", "OBJECT FREQ n"],
-    "big and small": ["SETRANGE big 100000 x", "GET big", "STRLEN big", "GET nothing", "GET big"],
-    "introspection": ["COMMAND COUNT", "COMMAND INFO get nosuch", "COMMAND DOCS get", "MEMORY USAGE nothing",
-                      "LATENCY HISTORY x", "SLOWLOG LEN", "COMMAND LIST FILTERBY PATTERN xr*"],
+    "transaction": "MULTI | SET a 1 | INCR a | GET a | EXEC | GET a",
+    "transaction with an error at run time": "SET s x | MULTI | INCR s | GET s | EXEC",
+    "transaction with an error when queued": "MULTI | NOSUCH | SET a 1 | EXEC | EXISTS a",
+    "discard": "MULTI | SET a 2 | DISCARD | GET a | DISCARD | EXEC",
+    "nested multi": "MULTI | MULTI | WATCH a | GET a | EXEC",
+    "watch": "WATCH a | SET a 3 | MULTI | GET a | EXEC | WATCH a | UNWATCH | MULTI | GET a | EXEC",
+    "empty transaction": "MULTI | EXEC",
+    "subscribe in resp2": (
+        "SUBSCRIBE a b c | PING | PING text | GET a | SUBSCRIBE a | PSUBSCRIBE p* | UNSUBSCRIBE "
+        "a nothing | UNSUBSCRIBE | PUNSUBSCRIBE | GET a"
+    ),
+    "unsubscribe from none": "UNSUBSCRIBE | PUNSUBSCRIBE | SUNSUBSCRIBE | UNSUBSCRIBE x y | GET a",
+    "subscribe without arguments": "SUBSCRIBE | PSUBSCRIBE | GET a",
+    "subscribe in multi": "MULTI | SUBSCRIBE a b | GET a | EXEC",
+    "publish to itself": "SUBSCRIBE c | PUBLISH c x",
+    "reset from subscribe": "SUBSCRIBE a b | RESET | GET a",
+    "reset from multi": "MULTI | SET a 9 | RESET | GET a | EXEC",
+    "reset after select": (
+        "SELECT 5 | SET only-here 1 | RESET | EXISTS only-here | SELECT 5 | EXISTS only-here"
+    ),
+    "reset from resp3": "HELLO 3 | GET nothing | RESET | GET nothing",
+    "quit": "SET a 4 | QUIT | SET a 5",
+    "quit in multi": "MULTI | SET a 6 | QUIT",
+    "quit in subscribe": "SUBSCRIBE a | QUIT",
+    "client reply off": "CLIENT REPLY OFF | SET a 7 | GET a | NOSUCH | CLIENT REPLY ON | GET a",
+    "client reply skip": "CLIENT REPLY SKIP | GET a | SET a 8 | CLIENT REPLY SKIP | GET a | GET a",
+    "client reply wrong": "CLIENT REPLY | CLIENT REPLY MAYBE | CLIENT REPLY OFF ON | GET a",
+    "client reply off, then multi": (
+        "CLIENT REPLY OFF | MULTI | SET a 1 | EXEC | CLIENT REPLY ON | GET a"
+    ),
+    "blocking that need not block": (
+        "RPUSH l 1 2 3 | BLPOP l 0 | BRPOP l 0 | BLMOVE l m LEFT RIGHT 0 | BLPOP nothing m 1 | "
+        "BLPOP l 0.01 | BZPOPMIN z 0.01 | GET a"
+    ),
+    "blocking in multi": "MULTI | BLPOP nothing 0 | EXEC",
+    "streams": (
+        "XADD st 1-1 f v | XREAD COUNT 1 STREAMS st 0 | XREAD BLOCK 10 STREAMS st $ | XGROUP "
+        "CREATE st g 0 | XREADGROUP GROUP g c STREAMS st >"
+    ),
+    "scripts": (
+        "EVAL return(1) 0 | EVAL return({1,2,{3}}) 0 | EVAL return(redis.error_reply('E')) 0 | "
+        "EVALSHA 0000 0 | EVAL return(redis.call('get',KEYS[1])) 1 a"
+    ),
+    "hello": (
+        "HELLO | HELLO 4 | HELLO x | HELLO 2 | HELLO 2 SETNAME n | CLIENT GETNAME | HELLO 3 "
+        "SETNAME m | CLIENT GETNAME"
+    ),
+    "resp3 types": (
+        "HELLO 3 | HSET h f v | HGETALL h | SADD s1 x | SMEMBERS s1 | ZADD z1 1.5 m | ZSCORE z1 "
+        "m | GET nothing | DEBUG PROTOCOL attrib | DEBUG PROTOCOL map | DEBUG PROTOCOL set | "
+        "DEBUG PROTOCOL double | DEBUG PROTOCOL bignum | DEBUG PROTOCOL null | DEBUG PROTOCOL "
+        "true | DEBUG PROTOCOL verbatim | DEBUG PROTOCOL push | GET a"
+    ),
+    "resp2 types": (
+        "DEBUG PROTOCOL attrib | DEBUG PROTOCOL map | DEBUG PROTOCOL set | DEBUG PROTOCOL "
+        "double | DEBUG PROTOCOL bignum | DEBUG PROTOCOL null | DEBUG PROTOCOL verbatim | GET a"
+    ),
+    "resp3 subscribe": (
+        "HELLO 3 | SUBSCRIBE a b | GET a | PUBLISH a x | UNSUBSCRIBE | SUBSCRIBE | PSUBSCRIBE "
+        "p* | SSUBSCRIBE sh | UNSUBSCRIBE none | GET a"
+    ),
+    "resp3 subscribe in multi": (
+        "HELLO 3 | MULTI | SUBSCRIBE a b | UNSUBSCRIBE | GET a | EXEC | GET a"
+    ),
+    "tracking": "HELLO 3 | CLIENT TRACKING ON | GET a | SET a 9 | GET a | CLIENT TRACKING OFF",
+    "wait": "SET a 1 | WAIT 0 1 | GET a",
+    "many databases": (
+        "SELECT 1 | SET a in-1 | SELECT 0 | SWAPDB 0 1 | GET a | SWAPDB 0 1 | SELECT 99 | MOVE "
+        "a 2 | GET a"
+    ),
+    "errors": (
+        "GET | GET a b | NOSUCH | CONFIG NOSUCH | CLIENT | LPUSH s x | SET a 1 NOSUCH | AUTH x "
+        "| AUTH a b | OBJECT | COMMAND GETKEYS GET | EVAL x 0 | FCALL nosuch 0"
+    ),
+    "sort and store": (
+        "RPUSH n 3 1 2 | SORT n | SORT n STORE sorted | LRANGE sorted 0 -1 | OBJECT FREQ n"
+    ),
+    "big and small": "SETRANGE big 100000 x | GET big | STRLEN big | GET nothing | GET big",
+    "introspection": (
+        "COMMAND COUNT | COMMAND INFO get nosuch | COMMAND DOCS get | MEMORY USAGE nothing | "
+        "LATENCY HISTORY x | SLOWLOG LEN | COMMAND LIST FILTERBY PATTERN xr*"
+    ),
 }
 END = b"end-of-this-conversation"
 
 
 def conversation(address, commands, slices=None):
-    """All that comes back for the commands, and whether the connection is still there. The end is a command
-    that no Redis has: its error comes in every mode that answers at all."""
+    """All that comes back for the commands, and whether the connection is still there. The end is a
+    command that no Redis has: its error comes in every mode that answers at all.
+    """
     data = b"".join(encode(*command.split()) for command in commands) + encode(END)
     with Wire(address) as wire:
         try:
@@ -97,9 +128,14 @@ def test_conversations_byte_for_byte(scene):
     redis = scene.redis()
     pair = scene.pair(redis)
     direct = scene.client(redis.address)
-    for name, commands in SCRIPTS.items():
+    for name, script in SCRIPTS.items():
+        commands = script.split(" | ")
         answers = []
-        for address, slices in ((redis.address, None), (pair.address, None), (pair.address, random.Random(name))):
+        for address, slices in (
+            (redis.address, None),
+            (pair.address, None),
+            (pair.address, random.Random(name)),
+        ):
             direct.flushall()
             answers.append(comparable(conversation(address, commands, slices)))
         check(answers[0][0], f"{name}: Redis itself said nothing")
@@ -118,8 +154,11 @@ def test_a_blocked_client_is_served_by_another(scene):
         pair.redis().rpush(f"list:{i}", i)
     for i, wire in enumerate(wires):
         name = f"list:{i}".encode()
-        check_equal(b"".join(wire.replies(2)),
-                    b"*2\r\n$%d\r\n%s\r\n$%d\r\n%d\r\n+PONG\r\n" % (len(name), name, len(str(i)), i), "BLPOP")
+        check_equal(
+            b"".join(wire.replies(2)),
+            b"*2\r\n$%d\r\n%s\r\n$%d\r\n%d\r\n+PONG\r\n" % (len(name), name, len(str(i)), i),
+            "BLPOP",
+        )
     pair.check_sound()
 
 
@@ -138,7 +177,10 @@ def test_messages_arrive_in_order_between_other_replies(scene):
     while messages < 200 or replies < 200:
         got = wire.reply()
         if got.startswith(b">"):
-            check(got.endswith(b"$%d\r\n%d\r\n" % (len(str(messages)), messages)), f"message {messages} is {got!r}")
+            check(
+                got.endswith(b"$%d\r\n%d\r\n" % (len(str(messages)), messages)),
+                f"message {messages} is {got!r}",
+            )
             messages += 1
         else:
             check_equal(got.split(b"\r\n")[1], b"echo %d" % replies, "a reply")
@@ -160,8 +202,11 @@ def test_redis_py_pubsub_and_transactions(scene):
         client.publish("bb", i)
     got = [pubsub.get_message(timeout=30)["data"] for _ in range(100)]
     check_equal(got, [str(i // 2).encode() for i in range(100)], "messages")
-    check_equal(client.transaction(lambda pipe: (pipe.multi(), pipe.set("x", 1), pipe.incr("x")), "x"), [True, 2],
-                "transaction()")
+    check_equal(
+        client.transaction(lambda pipe: (pipe.multi(), pipe.set("x", 1), pipe.incr("x")), "x"),
+        [True, 2],
+        "transaction()",
+    )
     with client.lock("lock", timeout=30):
         check(client.exists("lock"), "a lock that is none")
     check_equal(client.register_script("return ARGV[1]")(args=["v"]), b"v", "a script")
@@ -193,11 +238,20 @@ def test_clients_see_and_kill_themselves_and_each_other(scene):
     numbers = [int(wire.call("CLIENT", "ID")[1:]) for wire in (one, other)]
     check(numbers[0] != numbers[1], "two clients are one to Redis")
     other.call("CLIENT", "SETNAME", "the-other")
-    check(b"id=%d " % numbers[1] in one.call("CLIENT", "LIST") and b"name=the-other" in one.call("CLIENT", "LIST"),
-          "CLIENT LIST does not show the other client")
+    check(
+        b"id=%d " % numbers[1] in one.call("CLIENT", "LIST")
+        and b"name=the-other" in one.call("CLIENT", "LIST"),
+        "CLIENT LIST does not show the other client",
+    )
     other.send(encode("BLPOP", "nothing", 0))
-    wait_until(lambda: one.call("CLIENT", "UNBLOCK", numbers[1], "ERROR") == b":1\r\n", "CLIENT UNBLOCK")
-    check_equal(other.reply(), b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n", "the unblocked command")
+    wait_until(
+        lambda: one.call("CLIENT", "UNBLOCK", numbers[1], "ERROR") == b":1\r\n", "CLIENT UNBLOCK"
+    )
+    check_equal(
+        other.reply(),
+        b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n",
+        "the unblocked command",
+    )
     check_equal(one.call("CLIENT", "KILL", "ID", numbers[1]), b":1\r\n", "CLIENT KILL")
     check_equal(other.rest(), b"", "what a killed client reads")
     pair.check_sound()
@@ -205,12 +259,17 @@ def test_clients_see_and_kill_themselves_and_each_other(scene):
 
 def test_a_replica_follows_its_master_through_the_agents(scene):
     """PSYNC: the connection becomes raw both ways."""
-    master, replica = scene.redis("master", options=["--repl-diskless-sync-delay", "0"]), scene.redis("replica")
+    master, replica = scene.redis(
+        "master", options=["--repl-diskless-sync-delay", "0"]
+    ), scene.redis("replica")
     pair = scene.pair(master)
     client, follower = scene.client(master.address), scene.client(replica.address)
     client.set("before", "x" * 300_000)
     follower.slaveof("127.0.0.1", pair.address.rpartition(":")[2])
-    wait_until(lambda: follower.info("replication")["master_link_status"] == "up", "the replica to be in step")
+    wait_until(
+        lambda: follower.info("replication")["master_link_status"] == "up",
+        "the replica to be in step",
+    )
     for i in range(100):
         client.incr("after")
     wait_until(lambda: follower.get("after") == b"100", "the writes to arrive")

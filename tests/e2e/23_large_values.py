@@ -1,5 +1,5 @@
-"""Goal: large values pass both ways, whole, in bounded memory: 64 MB by SET and GET, many in parallel, beside
-small commands that go on, and with a reader that takes its time.
+"""Goal: large values pass both ways, whole, in bounded memory: 64 MB by SET and GET, many in
+parallel, beside small commands that go on, and with a reader that takes its time.
 """
 
 import hashlib
@@ -41,7 +41,10 @@ def test_64_mb_both_ways(scene):
     check(client.get("big") == value, "GET gave other bytes")
     for agent in (pair.server, pair.client):
         grown = resident(agent.pid) - before[agent.name]
-        check(not count or grown < MEMORY, f"{agent.name} took {grown >> 20} MiB more for a value of 64 MB")
+        check(
+            not count or grown < MEMORY,
+            f"{agent.name} took {grown >> 20} MiB more for a value of 64 MB",
+        )
     pair.check_sound()
 
 
@@ -58,6 +61,7 @@ def test_many_at_once_beside_small_commands(scene):
                 check(client.get(f"big:{number}") == value, f"client {number} got other bytes")
         except Exception as error:  # pylint: disable=broad-except
             errors.append(repr(error)[:300])
+
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
@@ -81,7 +85,10 @@ def test_a_reader_that_takes_its_time_stops_nobody_else(scene):
         check_equal(other.call("INCR", "a"), b":%d\r\n" % (i + 1), "another client's answer")
     expected = b"$%d\r\n" % len(value) + value + b"\r\n"
     for _ in range(3):
-        check(hashlib.sha256(slow.reply()).digest() == hashlib.sha256(expected).digest(), "the slow one's bytes")
+        check(
+            hashlib.sha256(slow.reply()).digest() == hashlib.sha256(expected).digest(),
+            "the slow one's bytes",
+        )
     pair.check_sound()
 
 
@@ -90,7 +97,9 @@ def test_every_size_around_the_limits_of_records_and_windows(scene):
     pair = scene.pair(redis)
     wire = pair.wire()
     for edge in (16 * 1024, 32 * 1024, 64 * 1024, 256 * 1024, MB):
-        for size in [edge + delta for delta in (-40, -25, -18, -17, -16, -9, -8, -2, -1, 0, 1, 2, 8, 16, 40)]:
+        for size in [
+            edge + delta for delta in (-40, -25, -18, -17, -16, -9, -8, -2, -1, 0, 1, 2, 8, 16, 40)
+        ]:
             value = random.Random(size).randbytes(size)
             check_equal(wire.call("SET", "a", value), b"+OK\r\n", f"SET of {size} bytes")
             check(wire.call("GET", "a") == b"$%d\r\n%s\r\n" % (size, value), f"GET of {size} bytes")

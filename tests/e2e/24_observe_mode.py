@@ -1,5 +1,5 @@
-"""Goal: a policy can be tried out: in observe mode everything is forwarded all the same, and the audit says what
-enforcing would have done. SIGHUP then enforces it.
+"""Goal: a policy can be tried out: in observe mode everything is forwarded all the same, and the
+audit says what enforcing would have done. SIGHUP then enforces it.
 """
 
 import json
@@ -10,9 +10,15 @@ from harness import run_tests
 from processes import check, check_equal
 from wire import encode
 
-POLICY = {"version": 1, "mode": "observe", "default": "allow", "rules": [
-    {"id": "no-wipes", "action": "deny", "commands": ["flushall"]},
-    {"id": "no-debug", "action": "disconnect", "commands": ["debug"]}]}
+POLICY = {
+    "version": 1,
+    "mode": "observe",
+    "default": "allow",
+    "rules": [
+        {"id": "no-wipes", "action": "deny", "commands": ["flushall"]},
+        {"id": "no-debug", "action": "disconnect", "commands": ["debug"]},
+    ],
+}
 
 
 def test_everything_is_forwarded_and_the_audit_says_what_would_have_been(scene):
@@ -23,16 +29,32 @@ def test_everything_is_forwarded_and_the_audit_says_what_would_have_been(scene):
         pair = scene.pair(redis, **{where: POLICY}, **options)
         pair.server_audit = pair.client_audit = name
         wire = pair.wire()
-        wire.send(encode("SET", "a", 1) + encode("FLUSHALL") + encode("MULTI") + encode("FLUSHALL") + encode("EXEC")
-                  + encode("DEBUG", "SLEEP", 0) + encode("GET", "a"))
-        check_equal(b"".join(wire.replies(7)),
-                    b"+OK\r\n+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n+OK\r\n$-1\r\n", "answers in observe mode")
+        wire.send(
+            encode("SET", "a", 1)
+            + encode("FLUSHALL")
+            + encode("MULTI")
+            + encode("FLUSHALL")
+            + encode("EXEC")
+            + encode("DEBUG", "SLEEP", 0)
+            + encode("GET", "a")
+        )
+        check_equal(
+            b"".join(wire.replies(7)),
+            b"+OK\r\n+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n+OK\r\n$-1\r\n",
+            "answers in observe mode",
+        )
         records = pair.records(side, 7)
         check_equal([r["decision"] for r in records], ["allow"] * 7, "decisions")
-        would = {r["n"]: (r.get("would"), r["rule"]) for r in records if r.get("observed")
-                 and r.get("would") != "allow"}
-        check_equal(would, {2: ("deny", "no-wipes"), 4: ("deny", "no-wipes"), 6: ("disconnect", "no-debug")},
-                    "what enforcing would have done")
+        would = {
+            r["n"]: (r.get("would"), r["rule"])
+            for r in records
+            if r.get("observed") and r.get("would") != "allow"
+        }
+        check_equal(
+            would,
+            {2: ("deny", "no-wipes"), 4: ("deny", "no-wipes"), 6: ("disconnect", "no-debug")},
+            "what enforcing would have done",
+        )
         pair.check_sound()
 
 

@@ -1,5 +1,6 @@
-"""Goal: the agents behave as services: --daemon with a pidfile that is there when the parent ends and gone when
-the agent is, -u gives up root and is refused where there is none, the log in JSON, -F, the standard streams.
+"""Goal: the agents behave as services: --daemon with a pidfile that is there when the parent ends
+and gone when the agent is, -u gives up root and is refused where there is none, the log in JSON,
+-F, the standard streams.
 """
 
 import json
@@ -48,7 +49,9 @@ class Daemon:
 def test_daemons_with_pidfiles(scene):
     redis, key, tunnel, front = scene.redis(), scene.key(), free_port(), free_port()
     server = Daemon(scene, "server", "-s", f"127.0.0.1:{tunnel}", "-t", redis.address, "-k", key)
-    client = Daemon(scene, "client", "-s", f"127.0.0.1:{front}", "-t", f"127.0.0.1:{tunnel}", "-k", key)
+    client = Daemon(
+        scene, "client", "-s", f"127.0.0.1:{front}", "-t", f"127.0.0.1:{tunnel}", "-k", key
+    )
     with Wire(f"127.0.0.1:{front}") as wire:  # it listens by the time the parent has ended
         check_equal(wire.call("PING"), b"+PONG\r\n", "PING through two daemons")
     for daemon in (client, server):
@@ -62,20 +65,45 @@ def test_a_daemon_that_cannot_start_says_so_in_the_foreground(scene):
     redis, key = scene.redis(), scene.key()
     pair = scene.pair(redis)
     pidfile = scene.path("taken.pid")
-    scene.refused(1, "server", "-s", pair.server_address, "-t", redis.address, "-k", key, "--daemon", "-p", pidfile,
-                  says="in use")
+    scene.refused(
+        1,
+        "server",
+        "-s",
+        pair.server_address,
+        "-t",
+        redis.address,
+        "-k",
+        key,
+        "--daemon",
+        "-p",
+        pidfile,
+        says="in use",
+    )
     check(not os.path.exists(pidfile), "a pidfile of a daemon that never was")
 
 
 def test_a_pidfile_in_the_foreground(scene):
     redis, key, pidfile = scene.redis(), scene.key(), scene.path("server.pid")
-    agent = scene.agent("server", "-s", "127.0.0.1:0", "-t", redis.address, "-k", key, "-F", "-p", pidfile)
+    agent = scene.agent(
+        "server", "-s", "127.0.0.1:0", "-t", redis.address, "-k", key, "-F", "-p", pidfile
+    )
     check_equal(read_pid(pidfile), agent.pid, "the process id in the pidfile")
     agent.send_signal(signal.SIGTERM)
     agent.expect_exit(0)
     check(not os.path.exists(pidfile), "the pidfile is left behind")
-    scene.refused(1, "server", "-s", "127.0.0.1:0", "-t", redis.address, "-k", key, "-p",
-                  scene.path("nowhere/server.pid"), says="nowhere/server.pid")
+    scene.refused(
+        1,
+        "server",
+        "-s",
+        "127.0.0.1:0",
+        "-t",
+        redis.address,
+        "-k",
+        key,
+        "-p",
+        scene.path("nowhere/server.pid"),
+        says="nowhere/server.pid",
+    )
 
 
 def test_u_is_refused_without_root(scene):
@@ -88,66 +116,123 @@ def test_u_is_refused_without_root(scene):
         shutil.copy(binary(), program)
         os.chmod(scene.folder, 0o755)
         os.chown(key, 65534, 65534)
-    done = subprocess.run([program, *arguments, "-k", key], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=60, check=False, **(as_nobody or {}))
+    done = subprocess.run(
+        [program, *arguments, "-k", key],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **(as_nobody or {}),
+    )
     check(done.returncode in (1, 2), f"exit status {done.returncode}")
     check("nobody" in done.stderr and "root" in done.stderr, f"it says {done.stderr!r}")
 
 
 def test_u_gives_up_root(scene):
     if os.geteuid() != 0:
-        scene.refused(1, "server", "-s", "127.0.0.1:0", "-t", "127.0.0.1:1", "-k", scene.key(), "-u", "nobody")
+        scene.refused(
+            1, "server", "-s", "127.0.0.1:0", "-t", "127.0.0.1:1", "-k", scene.key(), "-u", "nobody"
+        )
         return
     redis, key = scene.redis(), scene.key()
-    server = scene.agent("server", "-s", "127.0.0.1:0", "-t", redis.address, "-k", key, "-u", "nobody")
+    server = scene.agent(
+        "server", "-s", "127.0.0.1:0", "-t", redis.address, "-k", key, "-u", "nobody"
+    )
     server.wait_for_log("listening")
 
     def ids(kind):
         with open(f"/proc/{server.pid}/status", encoding="ascii") as file:
             return next(line for line in file if line.startswith(kind)).split()[1:]
+
     wait_until(lambda: set(ids("Uid:")) == {"65534"}, "the agent to become nobody")
     check_equal(set(ids("Gid:")), {"65534"}, "group ids of the agent")
     check("0" not in ids("Groups:"), "the group root is still there")
     client = scene.agent("client", "-s", "127.0.0.1:0", "-t", server.addresses()[0], "-k", key)
     check_equal(scene.client(client.addresses()[0]).ping(), True, "ping() through who was root")
-    scene.refused(1, "server", "-s", "127.0.0.1:0", "-t", redis.address, "-k", key, "-u", "no-such-user",
-                  says="no-such-user")
+    scene.refused(
+        1,
+        "server",
+        "-s",
+        "127.0.0.1:0",
+        "-t",
+        redis.address,
+        "-k",
+        key,
+        "-u",
+        "no-such-user",
+        says="no-such-user",
+    )
 
 
 def test_the_log_in_json(scene):
     redis, key = scene.redis(), scene.key()
-    server = scene.agent("server", "-s", "127.0.0.1:0", "-t", redis.address, "-k", key, "--log-json")
+    server = scene.agent(
+        "server", "-s", "127.0.0.1:0", "-t", redis.address, "-k", key, "--log-json"
+    )
     server.send_signal(signal.SIGTERM)
     server.expect_exit(0)
     lines = [json.loads(line) for line in server.log().splitlines()]
-    check(any("listening on" in json.dumps(line) for line in lines), f"no line says where it listens: {lines}")
-    check(all("info" in json.dumps(line) or "warn" in json.dumps(line) for line in lines), "a line has no level")
+    check(
+        any("listening on" in json.dumps(line) for line in lines),
+        f"no line says where it listens: {lines}",
+    )
+    check(
+        all("info" in json.dumps(line) or "warn" in json.dumps(line) for line in lines),
+        "a line has no level",
+    )
 
 
 def test_the_log_level(scene):
     redis, key, port = scene.redis(), scene.key(), free_port()
-    server = scene.agent("server", "-s", f"127.0.0.1:{port}", "-t", redis.address, "-k", key, "--log-level", "error",
-                         ready=False)
-    client = scene.agent("client", "-s", "127.0.0.1:0", "-t", f"127.0.0.1:{port}", "-k", key, "--log-level", "debug")
+    server = scene.agent(
+        "server",
+        "-s",
+        f"127.0.0.1:{port}",
+        "-t",
+        redis.address,
+        "-k",
+        key,
+        "--log-level",
+        "error",
+        ready=False,
+    )
+    client = scene.agent(
+        "client", "-s", "127.0.0.1:0", "-t", f"127.0.0.1:{port}", "-k", key, "--log-level", "debug"
+    )
     check_equal(scene.client(client.addresses()[0]).ping(), True, "ping()")
     check_equal(server.log(), "", "the log at level error")
-    scene.refused(2, "server", "-s", "127.0.0.1:0", "-t", redis.address, "-k", key, "--log-level", "loud",
-                  says="--log-level")
+    scene.refused(
+        2,
+        "server",
+        "-s",
+        "127.0.0.1:0",
+        "-t",
+        redis.address,
+        "-k",
+        key,
+        "--log-level",
+        "loud",
+        says="--log-level",
+    )
 
 
 def test_closed_standard_streams_do_no_harm(scene):
     """Started with nothing open, it must not take a socket for its log."""
     redis, front = scene.redis(), free_port()
     pair = scene.pair(redis)
-    command = f'exec "{binary()}" client -s 127.0.0.1:{front} -t {pair.server_address} -k "$1" <&- >&- 2>&-'
+    start = f'exec "{binary()}" client -s 127.0.0.1:{front} -t {pair.server_address} -k "$1"'
+    command = start + " <&- >&- 2>&-"
     popen = subprocess.Popen(["sh", "-c", command, "sh", pair.key])
     try:
+
         def pong():
             try:
                 with Wire(f"127.0.0.1:{front}") as wire:
                     return wire.call("PING") == b"+PONG\r\n"
             except OSError:
                 return False
+
         wait_until(pong, "a PING through an agent without standard streams")
     finally:
         popen.kill()

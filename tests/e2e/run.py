@@ -3,9 +3,10 @@
 
     tests/e2e/run.py [-j JOBS] [--timeout SECONDS] [NAME...]
 
-Each scenario is a process of its own in a process group of its own, so that nothing of it can outlive it. A line
-for each, what it said where it failed, and at the end `N passed, N failed`, counted in test functions. The binary
-is build/release/bin/redwall, or the one that REDWALL_BIN names.
+Each scenario is a process of its own in a process group of its own, so that nothing of it can
+outlive it. A line for each, what it said where it failed, and at the end `N passed, N failed`,
+counted in test functions. The binary is build/release/bin/redwall, or the one that REDWALL_BIN
+names.
 """
 
 import argparse
@@ -31,10 +32,15 @@ def scenarios(names):
         return every
     chosen = []
     for name in names:
-        found = [path for path in every
-                 if path.stem == pathlib.Path(name).stem or name in (path.stem[:2], path.stem[3:])]
+        found = [
+            path
+            for path in every
+            if path.stem == pathlib.Path(name).stem or name in (path.stem[:2], path.stem[3:])
+        ]
         if not found:
-            sys.exit(f"run.py: there is no scenario {name}; there are {', '.join(p.stem for p in every)}")
+            sys.exit(
+                f"run.py: there is no scenario {name}; there are {', '.join(p.stem for p in every)}"
+            )
         chosen += [path for path in found if path not in chosen]
     return chosen
 
@@ -49,8 +55,13 @@ def end_group(popen):
 
 def run(path, seconds):
     """(passed, failed, what it said)"""
-    popen = subprocess.Popen([sys.executable, "-B", str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, start_new_session=True)
+    popen = subprocess.Popen(
+        [sys.executable, "-B", str(path)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     with LOCK:
         RUNNING.add(popen)
     try:

@@ -1,4 +1,6 @@
-"""The first import of each scenario: makes tests/support importable, however the scenario is started."""
+"""The first import of each scenario: makes tests/support importable, however the scenario is
+started.
+"""
 
 import pathlib
 import sys

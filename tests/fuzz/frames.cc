@@ -113,7 +113,7 @@ class Owner final : public SessionHandler {
       Require(record.empty());
     }
     // Echoes stop at the log's limit; what the session says of its own accord has one of its own.
-    Require(session_.replay_bytes() <= 4 * Limits().max_replay);
+    Require(session_.replay_bytes() <= 2 * Limits().max_replay + (1 << 20) + (1 << 16));
     // No more waits than came in: nobody gets credit for what is still in the backlog.
     std::size_t backlog = 0;
     for (const auto& [id, echo] : streams_) backlog += session_.backlog(id);
@@ -137,14 +137,22 @@ void Echo::OnData(ByteView bytes) {
   const auto first = static_cast<unsigned>(bytes[0]);
   if (owner_.session().backlog(id_) < Session::kHighWater) owner_.session().Send(id_, bytes);
   switch (first) {
-    case 'C': return owner_.Close(id_, ResetCode::kProtocol);
-    case 'F': return owner_.session().Finish(id_);
-    case 'D': return owner_.Leave(id_);
-    case 'A': return owner_.session().Accept(id_);
-    case 'G': return owner_.session().GoAway(ResetCode::kShutdown, 1);
-    case 'O': return owner_.Open();
-    case 'T': return owner_.session().Consumed(id_, bytes.size());
-    default: return;
+    case 'C':
+      return owner_.Close(id_, ResetCode::kProtocol);
+    case 'F':
+      return owner_.session().Finish(id_);
+    case 'D':
+      return owner_.Leave(id_);
+    case 'A':
+      return owner_.session().Accept(id_);
+    case 'G':
+      return owner_.session().GoAway(ResetCode::kShutdown, 1);
+    case 'O':
+      return owner_.Open();
+    case 'T':
+      return owner_.session().Consumed(id_, bytes.size());
+    default:
+      return;
   }
 }
 void Echo::OnFinish() { owner_.Leave(id_); }

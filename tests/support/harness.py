@@ -1,8 +1,9 @@
 """The frame of the end-to-end scenarios.
 
-A scenario is a file tests/e2e/NN_name.py: a docstring with its goal, and functions `test_...(scene)`. Each
-function gets a Scene of its own: a temporary folder, private Redis servers, agents, sockets. When the
-function is over, however it ends, all of that is gone. Nothing that the scene did not start is touched.
+A scenario is a file tests/e2e/NN_name.py: a docstring with its goal, and functions
+`test_...(scene)`. Each function gets a Scene of its own: a temporary folder, private Redis servers,
+agents, sockets. When the function is over, however it ends, all of that is gone. Nothing that the
+scene did not start is touched.
 """
 
 import contextlib
@@ -24,7 +25,9 @@ from processes import Agent, RedisServer, binary, check, check_equal, free_port,
 from relay import Relay
 from wire import Wire
 
-REDIS_GREETING = re.compile(r"oO0Oo|Redis version=|onfiguration loaded|Server initialized|overcommit")
+REDIS_GREETING = re.compile(
+    r"oO0Oo|Redis version=|onfiguration loaded|Server initialized|overcommit"
+)
 MAX_UNIX_PATH = 100  # bytes of a socket's path that fit everywhere
 
 
@@ -103,18 +106,32 @@ class Scene:
         """Runs `redwall ARGS` to its end: a CompletedProcess with text in stdout and stderr."""
         options.setdefault("timeout", 60)
         options.setdefault("cwd", self.folder)
-        return subprocess.run([binary(), *[str(a) for a in args]], stdin=subprocess.DEVNULL, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, **options)
+        return subprocess.run(
+            [binary(), *[str(a) for a in args]],
+            stdin=subprocess.DEVNULL,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            check=False,
+            **options,
+        )
 
     def refused(self, status, *args, says=(), **options):
-        """Runs `redwall ARGS`, which must end with `status` and a sentence on stderr that holds each text of
-        `says`: `redwall: ...` for usage and configuration, maybe an error in the log for what failed later."""
+        """Runs `redwall ARGS`, which must end with `status` and a sentence on stderr that holds
+        each text of `says`: `redwall: ...` for usage and configuration, maybe an error in the log
+        for what failed later.
+        """
         done = self.run(*args, **options)
         said = done.stderr.strip()
-        check_equal(done.returncode, status, f"exit status of redwall {' '.join(map(str, args))} "
-                    f"(it said {said!r})")
-        check(re.search("redwall: " if status == 2 else r"redwall: |^\S+ error ", said, re.M),
-              f"no sentence on stderr: {said!r}")
+        check_equal(
+            done.returncode,
+            status,
+            f"exit status of redwall {' '.join(map(str, args))} " f"(it said {said!r})",
+        )
+        check(
+            re.search("redwall: " if status == 2 else r"redwall: |^\S+ error ", said, re.M),
+            f"no sentence on stderr: {said!r}",
+        )
         for text in [says] if isinstance(says, str) else says:
             check(text in said, f"{text!r} is missing in: {said!r}")
         return said
@@ -127,7 +144,7 @@ class Scene:
         else:
             host, _, port = address.rpartition(":")
             client = redis_py.Redis(host=host.strip("[]"), port=int(port), **options)
-        self.stack.callback(client.connection_pool.disconnect)  # its close() would keep the pool's
+        self.stack.callback(disconnect, client)
         return client
 
     def wire(self, address, **options):
@@ -142,9 +159,13 @@ class Scene:
                 continue
             for path in (process.stderr_path, process.stdout_path):
                 text = path.read_text("utf-8", "replace")
-                tail = [line for line in text.splitlines() if not REDIS_GREETING.search(line)][-lines:]
+                tail = [line for line in text.splitlines() if not REDIS_GREETING.search(line)][
+                    -lines:
+                ]
                 if tail:
-                    parts.append(f"    --- {path.name}\n" + "\n".join("    " + line for line in tail))
+                    parts.append(
+                        f"    --- {path.name}\n" + "\n".join("    " + line for line in tail)
+                    )
         return "\n".join(parts)
 
     def check_agents(self):
@@ -157,12 +178,23 @@ class Scene:
 class Pair:
     """Both agents and, where asked for, a recording relay between them.
 
-    server_options and client_options are further command line arguments. `policy` (an object or a text) is
-    given to the server agent, `client_policy` to the client agent; with `audit` both write an audit file.
+    server_options and client_options are further command line arguments. `policy` (an object or a
+    text) is given to the server agent, `client_policy` to the client agent; with `audit` both write
+    an audit file.
     """
 
-    def __init__(self, scene, redis, server_options=(), client_options=(), relay=None, policy=None,
-                 client_policy=None, audit=False, key=None):
+    def __init__(
+        self,
+        scene,
+        redis,
+        server_options=(),
+        client_options=(),
+        relay=None,
+        policy=None,
+        client_policy=None,
+        audit=False,
+        key=None,
+    ):
         self.scene = scene
         self.key = key or scene.key()
         self.server_address = f"127.0.0.1:{free_port()}"
@@ -171,8 +203,16 @@ class Pair:
         self.relay = None
         self.server = self.client = None
         target = redis if isinstance(redis, str) else redis.address
-        self.server_args = ["server", "-s", self.server_address, "-t", target, "-k", self.key,
-                            *server_options]
+        self.server_args = [
+            "server",
+            "-s",
+            self.server_address,
+            "-t",
+            target,
+            "-k",
+            self.key,
+            *server_options,
+        ]
         self.client_options = ["-k", self.key, *client_options]
         if policy is not None:
             self.policy_path = scene.write("policy.json", policy)
@@ -181,7 +221,9 @@ class Pair:
             self.client_policy_path = scene.write("client-policy.json", client_policy)
             self.client_options += ["--policy", self.client_policy_path]
         if audit:
-            self.server_audit, self.client_audit = scene.path("server.jsonl"), scene.path("client.jsonl")
+            self.server_audit, self.client_audit = scene.path("server.jsonl"), scene.path(
+                "client.jsonl"
+            )
             self.server_args += ["--audit", self.server_audit]
             self.client_options += ["--audit", self.client_audit]
 
@@ -197,8 +239,9 @@ class Pair:
 
     def start_client(self, ready=True):
         target = self.relay.address if self.relay else self.server_address
-        self.client = self.scene.agent("client", "-s", self.address, "-t", target, *self.client_options,
-                                       ready=ready)
+        self.client = self.scene.agent(
+            "client", "-s", self.address, "-t", target, *self.client_options, ready=ready
+        )
 
     def redis(self, **options):
         """A redis-py client through both agents."""
@@ -209,12 +252,14 @@ class Pair:
 
     def eventually_ping(self):
         """Waits until a client gets its PONG again (after something was cut or killed)."""
+
         def attempt():
             try:
                 with Wire(self.address) as wire:
                     return wire.call("PING") == b"+PONG\r\n"
             except (OSError, Exception):  # pylint: disable=broad-except
                 return False
+
         wait_until(attempt, "a PING to be answered through both agents again")
 
     def check_sound(self):
@@ -229,6 +274,7 @@ class Pair:
 
 def read_audit(path, count=None, select=lambda record: "cmd" in record):
     """The records of an audit file that `select` picks; waits until there are `count`."""
+
     def read():
         try:
             with open(path, encoding="utf-8") as file:
@@ -236,11 +282,18 @@ def read_audit(path, count=None, select=lambda record: "cmd" in record):
         except FileNotFoundError:
             lines = []
         return [record for record in map(json.loads, lines) if select(record)]
+
     if count is not None:
         wait_until(lambda: len(read()) >= count, f"{count} records in {os.path.basename(path)}")
         time.sleep(0.1)  # one too many would be as wrong as one too few
         check_equal(len(read()), count, f"records in {os.path.basename(path)}")
     return read()
+
+
+def disconnect(client):
+    """Closes all connections of a redis-py client (its own close() keeps those of its pool)."""
+    with contextlib.suppress(Exception):  # a thread that a failure left behind may be using it
+        client.connection_pool.disconnect()
 
 
 def stay_root_out():
@@ -249,12 +302,16 @@ def stay_root_out():
 
 
 def run_tests(names):
-    """What each scenario file ends with: `run_tests(globals())`. Runs its test functions, or those named on
-    the command line; prints a line for each; exits with 1 where one failed."""
+    """What each scenario file ends with: `run_tests(globals())`. Runs its test functions, or those
+    named on the command line; prints a line for each; exits with 1 where one failed.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = sys.argv[1:]
-    tests = [(name, test) for name, test in names.items()
-             if name.startswith("test_") and callable(test) and (not chosen or name in chosen)]
+    tests = [
+        (name, test)
+        for name, test in names.items()
+        if name.startswith("test_") and callable(test) and (not chosen or name in chosen)
+    ]
     failed = 0
     for name, test in tests:
         with Scene(name) as scene:

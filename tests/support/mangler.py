@@ -1,17 +1,19 @@
 """What a relay does to one direction of a connection: bytes in, actions out. No socket, no clock.
 
-A Fault says what is to happen and where. `at` counts bytes of the direction from 0. With `unit` in its place
-the fault takes a whole unit of the tunnel's framing: unit 0 is the direction's handshake message (the
-preamble included), units 1, 2, 3... are its records. A fault without either strikes what comes next.
+A Fault says what is to happen and where. `at` counts bytes of the direction from 0. With `unit` in
+its place the fault takes a whole unit of the tunnel's framing: unit 0 is the direction's handshake
+message (the preamble included), units 1, 2, 3... are its records. A fault without either strikes
+what comes next.
 
-    flip        the byte at the place is XORed with `mask` (of a unit: the byte `offset` in it, from its end
-                where negative)
+    flip        the byte at the place is XORed with `mask` (of a unit: the byte `offset` in it,
+                from its end where negative)
     drop        `length` bytes (or the unit) are left out
     repeat      `length` bytes (or the unit) are sent twice
     reorder     `length` bytes (or the unit) change places with those behind them
     insert      `data` is put in before
     stall       nothing for `seconds`
-    close, reset, half_close      of both sockets (half_close: this direction only), before the place
+    close, reset, half_close
+                of both sockets (half_close: this direction only), before the place
 """
 
 import dataclasses
@@ -67,32 +69,37 @@ class UnitSplitter:
         extra = self.PREAMBLE if self.first and self.upward else 0
         if len(self.buffer) < extra + 2:
             return None
-        length = int.from_bytes(self.buffer[extra:extra + 2], "big")
+        length = int.from_bytes(self.buffer[extra : extra + 2], "big")
         if extra and self.buffer[3] == self.SUITE_WITH_MAC1:
             length += self.MAC1
         return extra + 2 + length
 
 
 class Mangler:
-    """Actions are ("data", bytes), ("stall", seconds), ("close",), ("reset",), ("half_close",). After one of
-    the last three there are no more. `struck` are the faults that have happened."""
+    """Actions are ("data", bytes), ("stall", seconds), ("close",), ("reset",), ("half_close",).
+    After one of the last three there are no more. `struck` are the faults that have happened.
+    """
 
     def __init__(self, upward=True, faults=()):
         self.faults = []
         self.struck = []
-        self.offset = 0           # bytes of this direction that were taken in
-        self.units = 0            # units that were handed on
+        self.offset = 0  # bytes of this direction that were taken in
+        self.units = 0  # units that were handed on
         self._splitter = UnitSplitter(upward)
         self._by_units = False
-        self._passed = 0          # bytes of the incomplete unit that went out before unit faults were asked for
-        self._held = b""          # taken in, not handed on: a fault needs more of what follows
-        self._swap = None         # the unit that waits for the one behind it
+        self._passed = (
+            0  # bytes of the incomplete unit that went out before unit faults were asked for
+        )
+        self._held = b""  # taken in, not handed on: a fault needs more of what follows
+        self._swap = None  # the unit that waits for the one behind it
         self._ended = False
         for fault in faults:
             self.add(fault)
 
     def add(self, fault, next_unit=False):
-        """Adds a fault. Without a place it strikes the next byte; with `next_unit` the next whole unit."""
+        """Adds a fault. Without a place it strikes the next byte; with `next_unit` the next whole
+        unit.
+        """
         here = self.offset - len(self._held)
         next_whole = self.units + (1 if self._splitter.buffer else 0)
         if fault.at is None and fault.unit is None:
@@ -100,7 +107,9 @@ class Mangler:
             fault = dataclasses.replace(fault, **place)
         if any((other.unit is None) != (fault.unit is None) for other in self.faults):
             raise ValueError("faults by byte and faults by unit at the same time")
-        if (fault.at if fault.unit is None else fault.unit) < (here if fault.unit is None else next_whole):
+        if (fault.at if fault.unit is None else fault.unit) < (
+            here if fault.unit is None else next_whole
+        ):
             raise ValueError("that place is gone already")
         if fault.unit is not None and not self._by_units:
             self._by_units, self._passed = True, len(self._splitter.buffer)
@@ -125,7 +134,7 @@ class Mangler:
         """The direction has ended: what is still held back goes out as it is."""
         rest = (self._swap or b"") + self._held
         if self._by_units:
-            rest += self._splitter.buffer[self._passed:]
+            rest += self._splitter.buffer[self._passed :]
         self._held, self._swap = b"", None
         return [("data", rest)] if rest and not self._ended else []
 
@@ -166,7 +175,7 @@ class Mangler:
             "flip": lambda: bytes([piece[0] ^ fault.mask]),
             "drop": lambda: b"",
             "repeat": lambda: piece + piece,
-            "reorder": lambda: piece[fault.length:] + piece[:fault.length],
+            "reorder": lambda: piece[fault.length :] + piece[: fault.length],
         }[fault.kind]()
         if changed:
             actions.append(("data", changed))
@@ -174,7 +183,7 @@ class Mangler:
     def _unit(self, unit, actions):
         number = self.units
         self.units += 1
-        unit, self._passed = unit[self._passed:], 0
+        unit, self._passed = unit[self._passed :], 0
         if self._ended:
             return
         for fault in [f for f in self.faults if f.unit == number and f.kind in IN_BETWEEN]:
@@ -194,6 +203,6 @@ class Mangler:
             elif fault.kind == "flip":
                 place = fault.offset % len(unit)
                 changed = bytes([unit[place] ^ fault.mask])
-                actions.append(("data", unit[:place] + changed + unit[place + 1:]))
+                actions.append(("data", unit[:place] + changed + unit[place + 1 :]))
         if waiting is not None:
             actions.append(("data", waiting))

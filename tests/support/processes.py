@@ -1,7 +1,7 @@
 """Child processes of the tests: a Redis of our own, and redwall agents.
 
-Each process writes what it says to a file in its scene's folder; waiting means reading that file until
-a line is there. A process is ended by the object that started it and by nothing else.
+Each process writes what it says to a file in its scene's folder; waiting means reading that file
+until a line is there. A process is ended by the object that started it and by nothing else.
 """
 
 import os
@@ -46,7 +46,9 @@ def shorten(value, limit=600):
 
 
 def wait_until(condition, what, seconds=None):
-    """Calls `condition` until it returns something true, and returns that. A failure after a while."""
+    """Calls `condition` until it returns something true, and returns that. A failure after a
+    while.
+    """
     deadline = time.monotonic() + (PATIENCE if seconds is None else seconds)
     while True:
         found = condition()
@@ -101,8 +103,9 @@ class Process:
         self.stderr_path = pathlib.Path(folder) / f"{name}.stderr"
         with open(self.stdout_path, "ab") as out, open(self.stderr_path, "ab") as err:
             self._log_start = err.tell()
-            self.popen = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                          **options)
+            self.popen = subprocess.Popen(
+                self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=err, **options
+            )
 
     @property
     def pid(self):
@@ -125,14 +128,20 @@ class Process:
         return len(self.log())
 
     def wait_for_log(self, pattern, since=0, seconds=None):
-        """Waits for a match of the regular expression in the log behind `since`; returns the match."""
+        """Waits for a match of the regular expression in the log behind `since`; returns the
+        match.
+        """
+
         def look():
             text = self.log()
             match = re.search(pattern, text[since:])
             if match is None and not self.running():
-                raise Failure(f"{self.name} ended with {self.popen.returncode} without having "
-                              f"logged /{pattern}/:\n{text[-2000:]}")
+                raise Failure(
+                    f"{self.name} ended with {self.popen.returncode} without having "
+                    f"logged /{pattern}/:\n{text[-2000:]}"
+                )
             return match
+
         try:
             return wait_until(look, f"{self.name} to log /{pattern}/", seconds)
         except Failure as failure:
@@ -150,7 +159,9 @@ class Process:
 
     def expect_exit(self, status, seconds=None):
         got = self.wait(seconds)
-        check(got == status, f"{self.name} ended with {got}, expected {status}:\n{self.log()[-2000:]}")
+        check(
+            got == status, f"{self.name} ended with {got}, expected {status}:\n{self.log()[-2000:]}"
+        )
 
     def kill(self):
         """kill -9; returns when it is gone."""
@@ -177,13 +188,17 @@ class Agent(Process):
 
     def addresses(self, count=1):
         """The addresses it listens on, `count` of them, as its log names them."""
+
         def look():
             found = re.findall(r"listening on (\S+)", self.log())
             return found if len(found) >= count or not self.running() else None
+
         found = wait_until(look, f"{self.name} to listen") or []
         if len(found) < count:
-            raise Failure(f"{self.name} ended with {self.popen.returncode} before it listened:\n"
-                          f"{self.log()[-2000:]}")
+            raise Failure(
+                f"{self.name} ended with {self.popen.returncode} before it listened:\n"
+                f"{self.log()[-2000:]}"
+            )
         return found
 
     def wait_ready(self):
@@ -199,8 +214,10 @@ class Agent(Process):
 
     def check_sanitizers(self):
         text = self.log()
-        check("Sanitizer" not in text and "runtime error:" not in text,
-              f"{self.name}: a sanitizer has found something:\n{text[-6000:]}")
+        check(
+            "Sanitizer" not in text and "runtime error:" not in text,
+            f"{self.name}: a sanitizer has found something:\n{text[-6000:]}",
+        )
 
 
 class RedisServer:
@@ -220,9 +237,26 @@ class RedisServer:
 
     def start(self):
         """Starts it (again, on the same port) and waits until it answers."""
-        args = ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "",
-                "--appendonly", "no", "--dir", self.folder, "--daemonize", "no", "--loglevel", "warning",
-                "--enable-debug-command", "yes", *self.options]
+        args = [
+            "redis-server",
+            "--port",
+            self.port,
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            self.folder,
+            "--daemonize",
+            "no",
+            "--loglevel",
+            "warning",
+            "--enable-debug-command",
+            "yes",
+            *self.options,
+        ]
         self.process = Process(self.name, args, self.folder.parent)
         wait_until(self._answers, f"{self.name} to answer on port {self.port}")
         return self

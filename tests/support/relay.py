@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """A TCP relay that records everything, and that can be a bad network by a seeded script.
 
-From a test:    relay = Relay("127.0.0.1:6479", delay=0.05).start(); relay.address; relay.close()
-By hand:        relay.py --listen 127.0.0.1:6480 --to 127.0.0.1:6479 --delay 0.05 --reset-every 2 --seed 7
+From a test:    relay = Relay("127.0.0.1:6479", delay=0.05).start(); relay.address; relay.close() By
+hand:        relay.py --listen 127.0.0.1:6480 --to 127.0.0.1:6479 --delay 0.05 --reset-every 2
+--seed 7
 
-"up" is the direction from who connected to the relay towards the target, "down" the way back. Each direction
-has a thread that reads and a thread that writes, with a bounded queue between them, so that delay costs no
-bandwidth and a reader that stalls pushes back. With the same seed the same choices are made (slice sizes,
-times of resets); the network's own timing is not repeated.
+"up" is the direction from who connected to the relay towards the target, "down" the way back. Each
+direction has a thread that reads and a thread that writes, with a bounded queue between them, so
+that delay costs no bandwidth and a reader that stalls pushes back. With the same seed the same
+choices are made (slice sizes, times of resets); the network's own timing is not repeated.
 """
 
 import argparse
@@ -26,7 +27,7 @@ LINGER_0 = struct.pack("ii", 1, 0)
 
 
 def parse_address(text):
-    """"host:port" or "[host]:port" -> (host, port)."""
+    """ "host:port" or "[host]:port" -> (host, port)."""
     host, separator, port = text.rpartition(":")
     if not separator or not port.isdigit():
         raise ValueError(f"{text}: expected host:port")
@@ -36,9 +37,9 @@ def parse_address(text):
 class Weather:
     """How a connection fares: all values may be changed while it runs.
 
-    delay: seconds each way; jitter: up to so many seconds more (order is kept); bandwidth: bytes a second each
-    way, 0 for any; slices: send in pieces of 1 to this many bytes, 0 for as they come; queue: bytes that may be
-    under way each way before the relay stops reading.
+    delay: seconds each way; jitter: up to so many seconds more (order is kept); bandwidth: bytes a
+    second each way, 0 for any; slices: send in pieces of 1 to this many bytes, 0 for as they come;
+    queue: bytes that may be under way each way before the relay stops reading.
     """
 
     def __init__(self, delay=0.0, jitter=0.0, bandwidth=0, slices=0, queue=16 << 20):
@@ -57,25 +58,31 @@ class Direction:
         self.name = "up" if upward else "down"
         self.source, self.sink = source, sink
         self.mangler = Mangler(upward, faults)
-        self.received = bytearray()    # what came in, where it is recorded
-        self.sent = bytearray()        # what went out
+        self.received = bytearray()  # what came in, where it is recorded
+        self.sent = bytearray()  # what went out
         self.received_count = self.sent_count = 0
-        self.opposite_at_fault = []    # for each fault that struck: bytes the other direction had taken in
+        self.opposite_at_fault = (
+            []
+        )  # for each fault that struck: bytes the other direction had taken in
         self.random = random.Random(f"{connection.relay.seed}/{connection.number}/{self.name}")
         self._queue = collections.deque()
         self._queued = 0
         self._changed = threading.Condition()
         self._stalled = threading.Event()
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._read, daemon=True),
-                         threading.Thread(target=self._write, daemon=True)]
+        self._threads = [
+            threading.Thread(target=self._read, daemon=True),
+            threading.Thread(target=self._write, daemon=True),
+        ]
 
     def start(self):
         for thread in self._threads:
             thread.start()
 
     def arm(self, fault, next_unit=False):
-        """Adds a fault to a running connection: for the next byte, or the next unit, unless it has a place."""
+        """Adds a fault to a running connection: for the next byte, or the next unit, unless it has
+        a place.
+        """
         with self._lock:
             return self.mangler.add(fault, next_unit)
 
@@ -105,7 +112,9 @@ class Direction:
                 struck = len(self.mangler.struck)
                 actions = self.mangler.feed(data) if data else self.mangler.finish()
                 other = self.connection.opposite(self)
-                self.opposite_at_fault += [other.received_count] * (len(self.mangler.struck) - struck)
+                self.opposite_at_fault += [other.received_count] * (
+                    len(self.mangler.struck) - struck
+                )
             for action in actions:
                 self._put(action)
             if not data:
@@ -123,8 +132,9 @@ class Direction:
     def _take(self):
         """The next action, once it is due. None when the connection is dead."""
         with self._changed:
-            self._changed.wait_for(lambda: (self._queue and not self._stalled.is_set())
-                                   or self.connection.dead)
+            self._changed.wait_for(
+                lambda: (self._queue and not self._stalled.is_set()) or self.connection.dead
+            )
             if self.connection.dead:
                 return None
             due, action = self._queue.popleft()
@@ -230,8 +240,9 @@ class Connection:
         self.down.wake()
 
     def _close_hard(self):
-        """A thread that is in recv() holds its socket open, so close() alone sends no RST: shutdown of the
-        reading half wakes it."""
+        """A thread that is in recv() holds its socket open, so close() alone sends no RST: shutdown
+        of the reading half wakes it.
+        """
         for sock in (self.near, self.far):
             try:
                 sock.shutdown(socket.SHUT_RD)
@@ -243,18 +254,26 @@ class Connection:
 class Relay:
     """Listens on `listen`, connects each newcomer to `target`.
 
-    `script`, if any, is called with a connection's number (from 0) and returns {"up": [Fault...], "down":
-    [Fault...]}. `record`: keep all bytes (Connection.up.received and so on). `reset_every`: mean seconds
-    between resets of all connections, 0 for never. Close it when done.
+    `script`, if any, is called with a connection's number (from 0) and returns {"up": [Fault...],
+    "down": [Fault...]}. `record`: keep all bytes (Connection.up.received and so on). `reset_every`:
+    mean seconds between resets of all connections, 0 for never. Close it when done.
     """
 
-    def __init__(self, target, listen="127.0.0.1:0", seed=0, record=True, script=None, reset_every=0.0,
-                 **weather):
+    def __init__(
+        self,
+        target,
+        listen="127.0.0.1:0",
+        seed=0,
+        record=True,
+        script=None,
+        reset_every=0.0,
+        **weather,
+    ):
         self.target = parse_address(target)
         self.seed, self.record, self.script = seed, record, script
         self.weather = Weather(**weather)
         self.connections = []
-        self.refuse = False            # True: newcomers are closed at once
+        self.refuse = False  # True: newcomers are closed at once
         self.resets = 0
         self._reset_every = reset_every
         self._random = random.Random(seed)
@@ -295,8 +314,11 @@ class Relay:
 
     def recorded(self):
         """All bytes of all connections, both ways, as they came in."""
-        return [bytes(direction.received) for connection in self.connections
-                for direction in (connection.up, connection.down)]
+        return [
+            bytes(direction.received)
+            for connection in self.connections
+            for direction in (connection.up, connection.down)
+        ]
 
     def _accept(self):
         while not self._stopping.is_set():
@@ -324,10 +346,16 @@ class Relay:
 
 
 def parse_fault(text):
-    """"up:flip@1000" or "down:drop@unit3:length=2" -> (direction, Fault)."""
+    """ "up:flip@1000" or "down:drop@unit3:length=2" -> (direction, Fault)."""
     place, *settings = text.split(":")[1:]
     kind, _, where = place.partition("@")
-    values = {"unit": int(where[4:])} if where.startswith("unit") else {"at": int(where)} if where else {}
+    values = (
+        {"unit": int(where[4:])}
+        if where.startswith("unit")
+        else {"at": int(where)}
+        if where
+        else {}
+    )
     for setting in settings:
         name, _, value = setting.partition("=")
         values[name] = float(value) if name == "seconds" else int(value, 0)
@@ -338,9 +366,11 @@ def parse_fault(text):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0],
-                                     epilog="--fault up:flip@1000, down:drop@unit3, up:stall@0:seconds=2, "
-                                            "up:reset@4096; kinds: see mangler.py")
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0],
+        epilog="--fault up:flip@1000, down:drop@unit3, up:stall@0:seconds=2, "
+        "up:reset@4096; kinds: see mangler.py",
+    )
     parser.add_argument("--listen", required=True, help="host:port to listen on (port 0: any)")
     parser.add_argument("--to", required=True, help="host:port to connect to")
     parser.add_argument("--seed", type=int, default=0, help="for all random choices")
@@ -348,16 +378,28 @@ def main():
     parser.add_argument("--jitter", type=float, default=0, help="up to so many seconds more")
     parser.add_argument("--bandwidth", type=int, default=0, help="bytes a second each way")
     parser.add_argument("--slices", type=int, default=0, help="send pieces of 1 to N bytes")
-    parser.add_argument("--reset-every", type=float, default=0, help="mean seconds between resets of everything")
+    parser.add_argument(
+        "--reset-every", type=float, default=0, help="mean seconds between resets of everything"
+    )
     parser.add_argument("--fault", action="append", default=[], help="strikes every connection")
-    parser.add_argument("--record", metavar="PREFIX", help="writes PREFIX-N-up and PREFIX-N-down at the end")
+    parser.add_argument(
+        "--record", metavar="PREFIX", help="writes PREFIX-N-up and PREFIX-N-down at the end"
+    )
     options = parser.parse_args()
     try:
         faults = [parse_fault(text) for text in options.fault]
-        relay = Relay(options.to, options.listen, options.seed, bool(options.record),
-                      lambda _: {name: [f for d, f in faults if d == name] for name in ("up", "down")},
-                      options.reset_every, delay=options.delay, jitter=options.jitter,
-                      bandwidth=options.bandwidth, slices=options.slices).start()
+        relay = Relay(
+            options.to,
+            options.listen,
+            options.seed,
+            bool(options.record),
+            lambda _: {name: [f for d, f in faults if d == name] for name in ("up", "down")},
+            options.reset_every,
+            delay=options.delay,
+            jitter=options.jitter,
+            bandwidth=options.bandwidth,
+            slices=options.slices,
+        ).start()
     except (ValueError, TypeError, OSError) as error:
         sys.exit(f"relay.py: {error}")
     print(f"listening on {relay.address}", flush=True)

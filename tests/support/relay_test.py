@@ -28,15 +28,25 @@ def mangled(data, faults, cuts=()):
 
 def tunnel(records, suite=1):
     """An upward direction of a tunnel: preamble, message 1, records."""
-    first = b"RW\x01" + bytes([suite]) + b"hint" + b"\x00\x05hello" + (b"m" * 16 if suite == 0x11 else b"")
+    first = (
+        b"RW\x01"
+        + bytes([suite])
+        + b"hint"
+        + b"\x00\x05hello"
+        + (b"m" * 16 if suite == 0x11 else b"")
+    )
     return [first] + [len(r).to_bytes(2, "big") + r for r in records]
 
 
 class MangleBytes(unittest.TestCase):
     def check_at_every_split(self, faults, expected, others=()):
         for cut in range(len(DATA) + 1):
-            self.assertEqual(mangled(DATA, faults, [cut]), (expected, list(others)), f"cut at {cut}")
-        self.assertEqual(mangled(DATA, faults, range(1, 40)), (expected, list(others)), "byte by byte")
+            self.assertEqual(
+                mangled(DATA, faults, [cut]), (expected, list(others)), f"cut at {cut}"
+            )
+        self.assertEqual(
+            mangled(DATA, faults, range(1, 40)), (expected, list(others)), "byte by byte"
+        )
 
     def test_without_faults_all_passes(self):
         self.check_at_every_split([], DATA)
@@ -45,14 +55,18 @@ class MangleBytes(unittest.TestCase):
         self.check_at_every_split([Fault("flip", at=7, mask=0x80)], DATA[:7] + b"\x87" + DATA[8:])
         self.check_at_every_split([Fault("drop", at=0, length=3)], DATA[3:])
         self.check_at_every_split([Fault("repeat", at=5, length=2)], DATA[:7] + DATA[5:])
-        self.check_at_every_split([Fault("reorder", at=5, length=4)],
-                                  DATA[:5] + DATA[9:13] + DATA[5:9] + DATA[13:])
+        self.check_at_every_split(
+            [Fault("reorder", at=5, length=4)], DATA[:5] + DATA[9:13] + DATA[5:9] + DATA[13:]
+        )
         self.check_at_every_split([Fault("insert", at=40, data=b"x")], DATA)  # byte 40 never comes
         self.check_at_every_split([Fault("insert", at=39, data=b"x")], DATA[:39] + b"x" + DATA[39:])
 
     def test_several_faults_each_strike(self):
-        self.check_at_every_split([Fault("drop", at=10), Fault("flip", at=2), Fault("stall", at=11)],
-                                  DATA[:2] + b"\x03" + DATA[3:10] + DATA[11:], [("stall", 1.0)])
+        self.check_at_every_split(
+            [Fault("drop", at=10), Fault("flip", at=2), Fault("stall", at=11)],
+            DATA[:2] + b"\x03" + DATA[3:10] + DATA[11:],
+            [("stall", 1.0)],
+        )
 
     def test_after_a_reset_nothing_more_comes_out(self):
         self.check_at_every_split([Fault("reset", at=9)], DATA[:9], [("reset",)])
@@ -162,8 +176,13 @@ class RelaySockets(unittest.TestCase):
 
     def test_everything_passes_and_is_recorded(self):
         data = random.Random(1).randbytes(300_000)
-        for weather in ({}, {"slices": 5000}, {"delay": 0.01, "jitter": 0.01}, {"bandwidth": 3_000_000},
-                        {"queue": 1000}):
+        for weather in (
+            {},
+            {"slices": 5000},
+            {"delay": 0.01, "jitter": 0.01},
+            {"bandwidth": 3_000_000},
+            {"queue": 1000},
+        ):
             relay = self.relay(**weather)
             self.assertEqual(self.echoed(self.dial(relay), data), data)
             self.assertEqual(relay.recorded(), [data, data])
@@ -216,8 +235,10 @@ class RelaySockets(unittest.TestCase):
 
     def test_faults_can_be_written_on_a_command_line(self):
         self.assertEqual(parse_fault("up:flip@7:mask=0x80"), ("up", Fault("flip", at=7, mask=0x80)))
-        self.assertEqual(parse_fault("down:stall@unit3:seconds=0.5"),
-                         ("down", Fault("stall", unit=3, seconds=0.5)))
+        self.assertEqual(
+            parse_fault("down:stall@unit3:seconds=0.5"),
+            ("down", Fault("stall", unit=3, seconds=0.5)),
+        )
         for wrong in ("flip@7", "sideways:flip@7", "up:burn@7", "up:flip@x"):
             with self.assertRaises((ValueError, TypeError), msg=wrong):
                 parse_fault(wrong)

@@ -11,7 +11,9 @@ from processes import PATIENCE, Failure
 
 
 class Terminal:
-    """`with Terminal(["redis-cli"]) as terminal: terminal.until("> $"); terminal.type("PING\\n")`"""
+    """`with Terminal(["redis-cli"]) as terminal: terminal.until("> $");
+    terminal.type("PING\\n")`
+    """
 
     def __init__(self, args):
         self.status = None

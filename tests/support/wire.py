@@ -1,6 +1,7 @@
 """A Redis connection by hand: bytes out, bytes in, and where one reply ends.
 
-redis-py is what applications use; this is for what redis-py never sends, and for the bytes of a reply.
+redis-py is what applications use; this is for what redis-py never sends, and for the bytes of a
+reply.
 """
 
 import socket
@@ -20,7 +21,7 @@ def connect(address, seconds=PATIENCE):
     if address.startswith("unix:"):
         sock = socket.socket(socket.AF_UNIX)
         sock.settimeout(seconds)
-        sock.connect(address[len("unix:"):])
+        sock.connect(address[len("unix:") :])
         return sock
     host, _, port = address.rpartition(":")
     sock = socket.create_connection((host.strip("[]"), int(port)), seconds)
@@ -41,8 +42,8 @@ class Wire:
 
     def __init__(self, address, seconds=PATIENCE):
         self.sock = connect(address, seconds)
-        self.buffer = b""   # has come, nobody has taken it yet
-        self.taken = b""    # what exactly() has handed out
+        self.buffer = b""  # has come, nobody has taken it yet
+        self.taken = b""  # what exactly() has handed out
 
     def __enter__(self):
         return self
@@ -122,7 +123,7 @@ class Wire:
 
     def _reply_end(self, start):
         end = self._line_end(start)
-        kind, text = self.buffer[start:start + 1], self.buffer[start + 1:end]
+        kind, text = self.buffer[start : start + 1], self.buffer[start + 1 : end]
         after = end + 2
         if kind in b"+-:_,#(":
             return after
@@ -139,7 +140,9 @@ class Wire:
         raise Failure(f"not a reply: {self.buffer[start:start + 80]!r}")
 
     def _need(self, count):
-        """Reads until the buffer holds `count` bytes; in one list, so that 64 MB take no minutes."""
+        """Reads until the buffer holds `count` bytes; in one list, so that 64 MB take no
+        minutes.
+        """
         if len(self.buffer) >= count:
             return
         pieces, have = [self.buffer], len(self.buffer)
@@ -159,7 +162,8 @@ SENTINEL = b"end-of-this-conversation"
 
 def talk(address, data, protocol=2):
     """Sends `data` and then a PING with a sentinel; returns (the bytes before its echo, whether the
-    other end closed instead of echoing). Nothing is sent behind it, so nothing depends on timing."""
+    other end closed instead of echoing). Nothing is sent behind it, so nothing depends on timing.
+    """
     echo = b"$%d\r\n%s\r\n" % (len(SENTINEL), SENTINEL)
     with Wire(address) as wire:
         if protocol == 3:
@@ -173,4 +177,4 @@ def talk(address, data, protocol=2):
                 wire.more()
         except (Closed, ConnectionResetError):
             return wire.buffer, True
-        return wire.buffer[:wire.buffer.index(echo)], False
+        return wire.buffer[: wire.buffer.index(echo)], False

@@ -17,7 +17,8 @@ const std::string kFlush = Wire({"FLUSHALL"});
 
 class AuditedSite {
  public:
-  explicit AuditedSite(SiteOptions options = {.policy = kNoWipes}) : site_(WithFile(std::move(options))) {}
+  explicit AuditedSite(SiteOptions options = {.policy = kNoWipes})
+      : site_(WithFile(std::move(options))) {}
   Site* operator->() { return &site_; }
   std::vector<nlohmann::json> Lines() {
     site_.recorder().Flush();
@@ -135,7 +136,8 @@ TEST_CASE("The user, the database and the client's name are the ones in force") 
     CHECK(last("client_name") == "worker");
   }
   SUBCASE("a refusal that comes when a later one was sent already") {
-    site->Request(Wire({"AUTH", "eve", "pw"}) + Wire({"AUTH", "ann", "pw"}) + Wire({"SELECT", "99"}) + Wire({"SELECT", "5"}));
+    site->Request(Wire({"AUTH", "eve", "pw"}) + Wire({"AUTH", "ann", "pw"}) +
+                  Wire({"SELECT", "99"}) + Wire({"SELECT", "5"}));
     site->Reply("-WRONGPASS no\r\n+OK\r\n-ERR no\r\n+OK\r\n");
     site->Run({"GET", "a"}, "$-1\r\n");
     CHECK(last("user") == "ann");

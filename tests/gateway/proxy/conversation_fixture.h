@@ -1,14 +1,15 @@
 // One Conversation with all that it needs, and its two neighbours as strings.
 //
-// Bytes are given to it from memory of their own, to the byte, so that a sanitizer sees every use of a view that has
-// died.
+// Bytes are given to it from memory of their own, to the byte, so that a sanitizer sees every use
+// of a view that has died.
 #ifndef REDWALL_TESTS_GATEWAY_PROXY_CONVERSATION_FIXTURE_H_
 #define REDWALL_TESTS_GATEWAY_PROXY_CONVERSATION_FIXTURE_H_
 
-#include <cstdlib>
+#include <algorithm>
 #include <cstring>
 #include <initializer_list>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,11 +19,11 @@
 
 namespace redwall::proxy {
 
-inline constexpr std::string_view kAllowAll = R"({"version": 1})";
+inline constexpr std::string_view kAllowAll = R"({"version": 1, "default": "allow"})";
 // FLUSHALL and KEYS are denied, DEBUG disconnects.
-inline constexpr std::string_view kNoWipes = R"({"version": 1, "rules": [
+inline constexpr std::string_view kNoWipes = R"({"version": 1, "default": "allow", "rules": [
     {"id": "no-wipes", "action": "deny", "commands": ["flushall", "keys"]},
-    {"id": "secrets", "action": "deny", "commands": ["*"], "keys": ["secret:*"]},
+    {"id": "secrets", "action": "deny", "commands": ["get", "set", "mset"], "keys": ["secret:*"]},
     {"id": "out", "action": "disconnect", "commands": ["debug"]}]})";
 inline constexpr std::string_view kDenied =
     "-NOPERM redwall: 'flushall' is denied by rule 'no-wipes'\r\n";
@@ -69,10 +70,14 @@ class Site final : public Outlet {
         recorder_({.side = options_.side, .agent = "test"}, OpenSink(options_.audit)) {
     SetPolicy(options_.policy);
     const audit::Subject subject{std::string(32, 'a'), 7, "site-a", "10.0.0.9:5555"};
-    conversation_ = std::make_unique<Conversation>(
-        Environment{&resp::CommandTable::Builtin(), &gate_, &recorder_, &options_.limits,
-                    options_.login},
-        *this, subject, options_.user);
+    conversation_ =
+        std::make_unique<Conversation>(Environment{.table = &resp::CommandTable::Builtin(),
+                                                   .gate = &gate_,
+                                                   .recorder = &recorder_,
+                                                   .limits = &options_.limits,
+                                                   .budget = nullptr,
+                                                   .login = options_.login},
+                                       *this, subject, options_.user);
   }
 
   std::string to_redis, to_client;
@@ -103,7 +108,7 @@ class Site final : public Outlet {
 
   void SetPolicy(std::string_view text) {
     auto policy = policy::Policy::Parse(text, "policy.json", resp::CommandTable::Builtin());
-    if (!policy) std::abort();
+    if (!policy) throw std::invalid_argument(policy.error().sentence);
     gate_.rules = (*policy)->RulesFor("site-a");
   }
 
@@ -111,7 +116,7 @@ class Site final : public Outlet {
   static std::unique_ptr<audit::FileSink> OpenSink(const std::string& path) {
     if (path.empty()) return nullptr;
     auto sink = audit::FileSink::Open(path);
-    if (!sink) std::abort();
+    if (!sink) throw std::invalid_argument(sink.error().sentence);
     return std::move(*sink);
   }
 

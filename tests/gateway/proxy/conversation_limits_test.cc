@@ -50,12 +50,13 @@ TEST_CASE("A protocol error gets Redis's own text, after the replies that are du
 }
 
 TEST_CASE("A browser's request ends the connection without an answer") {
-  for (const std::string& request : {std::string("POST / HTTP/1.1\r\n"), std::string("Host: localhost:6379\r\n"),
-                                     std::string("host:\r\n"), Wire({"pOsT", "x"}), std::string("post\r\n"),
-                                     Wire({"POST", "x", std::string(40000, 'y')})}) {
+  for (const std::string& request :
+       {std::string("POST / HTTP/1.1\r\n"), std::string("Host: localhost:6379\r\n"),
+        std::string("host:\r\n"), Wire({"pOsT", "x"}), std::string("post\r\n"),
+        Wire({"POST", "x", std::string(40000, 'y')})}) {
     CAPTURE(request);
     for (const std::size_t piece : {0u, 1u}) {
-      Site site({.policy = R"({"version": 1, "unknown": "allow"})"});
+      Site site({.policy = R"({"version": 1, "default": "allow", "unknown": "allow"})"});
       site.Request(kGet + request + kGet, piece);
       CHECK(site.to_redis == kGet);
       CHECK(site.to_client.empty());
@@ -64,7 +65,8 @@ TEST_CASE("A browser's request ends the connection without an answer") {
   }
 }
 
-TEST_CASE("With max_pending requests unanswered no more are taken, and half of them later they are") {
+TEST_CASE(
+    "With max_pending requests unanswered no more are taken, and half of them later they are") {
   ConversationLimits limits;
   limits.max_pending = 16;
   Site site({.policy = kNoWipes, .limits = limits});
@@ -146,8 +148,11 @@ TEST_CASE("An error that nobody asked for passes: maxclients, protected mode") {
   }
 }
 
-TEST_CASE("Any other reply that nobody asked for ends the connection, and what came before it is delivered") {
-  for (const std::string reply : {"+OK\r\n", "$1\r\nx\r\n", ":1\r\n", "*0\r\n", "_\r\n", "%0\r\n"}) {
+TEST_CASE(
+    "Any other reply that nobody asked for ends the connection, and what came before it is "
+    "delivered") {
+  for (const std::string reply :
+       {"+OK\r\n", "$1\r\nx\r\n", ":1\r\n", "*0\r\n", "_\r\n", "%0\r\n"}) {
     CAPTURE(reply);
     for (const std::size_t piece : {0u, 1u}) {
       Site site;
@@ -160,7 +165,8 @@ TEST_CASE("Any other reply that nobody asked for ends the connection, and what c
   }
 }
 
-TEST_CASE("What isn't the Redis protocol ends the connection, and what came before it is delivered") {
+TEST_CASE(
+    "What isn't the Redis protocol ends the connection, and what came before it is delivered") {
   for (const std::string reply : {"HTTP/1.1 400\r\n", "*-2\r\n", "$x\r\n", "+OK\r\n$1\r\nxyz"}) {
     CAPTURE(reply);
     Site site;

@@ -138,7 +138,8 @@ TEST_CASE("A CLIENT REPLY that Redis doesn't understand is answered") {
 TEST_CASE("A transaction in silence is still not executed when a command in it was denied") {
   Site site({.policy = kNoWipes});
   site.Request(kOff + Wire({"MULTI"}) + kFlush + Wire({"SET", "a", "1"}) + Wire({"EXEC"}));
-  CHECK(site.to_redis == kOff + Wire({"MULTI"}) + "*0\r\n" + Wire({"SET", "a", "1"}) + Wire({"DISCARD"}));
+  CHECK(site.to_redis ==
+        kOff + Wire({"MULTI"}) + "*0\r\n" + Wire({"SET", "a", "1"}) + Wire({"DISCARD"}));
   CHECK(site.to_client.empty());
 }
 
@@ -185,7 +186,8 @@ TEST_CASE("A push while the login is under way passes") {
 }
 
 TEST_CASE("A login that Redis refuses after RESET ends the connection and shows nothing") {
-  for (const char* answer : {"-WRONGPASS invalid username-password pair\r\n", ":1\r\n", "$2\r\nOK\r\n"}) {
+  for (const char* answer :
+       {"-WRONGPASS invalid username-password pair\r\n", ":1\r\n", "$2\r\nOK\r\n"}) {
     CAPTURE(answer);
     Site site({.login = Wire({"AUTH", "app", "secret"})});
     site.Request(kReset + kGet);

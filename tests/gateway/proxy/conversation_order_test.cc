@@ -13,8 +13,9 @@ const std::string kFlush = Wire({"FLUSHALL"});
 
 TEST_CASE("What is allowed passes both ways byte for byte") {
   Site site;
-  const std::string requests = Wire({"SET", "a", std::string_view("x\0\r\ny", 5)}) + Wire({"", ""}) + "*0\r\n";
-  site.SetPolicy(R"({"version": 1, "unknown": "allow"})");
+  const std::string requests =
+      Wire({"SET", "a", std::string_view("x\0\r\ny", 5)}) + Wire({"", ""}) + "*0\r\n";
+  site.SetPolicy(R"({"version": 1, "default": "allow", "unknown": "allow"})");
   site.Request(requests);
   CHECK(site.to_redis == requests);
   const std::string replies = "+OK\r\n-ERR unknown command ''\r\n";
@@ -47,8 +48,10 @@ TEST_CASE("In a pipeline of a thousand the denial in the middle waits for its tu
 }
 
 TEST_CASE("Every split of the requests and every split of the replies gives the same bytes") {
-  const std::string requests = kGet + kFlush + "PING\r\n" + kFlush + kFlush + Wire({"GET", "b"}) + "\r\n" + kFlush;
-  const std::string upstream = kGet + "*0\r\n" + Wire({"PING"}) + "*0\r\n*0\r\n" + Wire({"GET", "b"}) + "*0\r\n*0\r\n";
+  const std::string requests =
+      kGet + kFlush + "PING\r\n" + kFlush + kFlush + Wire({"GET", "b"}) + "\r\n" + kFlush;
+  const std::string upstream =
+      kGet + "*0\r\n" + Wire({"PING"}) + "*0\r\n*0\r\n" + Wire({"GET", "b"}) + "*0\r\n*0\r\n";
   const std::string replies = Bulk("one") + "+PONG\r\n" + "$-1\r\n";
   const std::string d(kDenied);
   const std::string expected = Bulk("one") + d + "+PONG\r\n" + d + d + "$-1\r\n" + d;
@@ -128,7 +131,8 @@ TEST_CASE("A command that isn't in the usual form is forwarded as it was underst
       Site site;
       site.Request(each.request, piece);
       CHECK(site.to_redis == each.upstream);
-      if (each.upstream.empty()) CHECK(site.to_client == "-ERR Protocol error: unbalanced quotes in request\r\n");
+      if (each.upstream.empty())
+        CHECK(site.to_client == "-ERR Protocol error: unbalanced quotes in request\r\n");
     }
   }
 }
@@ -142,10 +146,24 @@ TEST_CASE("An empty request takes no slot") {
 }
 
 TEST_CASE("Replies of every type are counted as one each") {
-  const std::string replies[] = {"+OK\r\n", "-ERR no\r\n", ":12\r\n", "$-1\r\n", "*-1\r\n", "*0\r\n", "_\r\n",
-                                 "*2\r\n*1\r\n:1\r\n$1\r\nx\r\n", "%1\r\n+a\r\n:1\r\n", "~1\r\n:1\r\n", "#t\r\n",
-                                 ",1.5\r\n", "(123\r\n", "!3\r\nERR\r\n", "=5\r\ntxt:x\r\n", "*?\r\n:1\r\n.\r\n",
-                                 "$?\r\n;2\r\nab\r\n;0\r\n", "|1\r\n+k\r\n+v\r\n*1\r\n:1\r\n"};
+  const std::string replies[] = {"+OK\r\n",
+                                 "-ERR no\r\n",
+                                 ":12\r\n",
+                                 "$-1\r\n",
+                                 "*-1\r\n",
+                                 "*0\r\n",
+                                 "_\r\n",
+                                 "*2\r\n*1\r\n:1\r\n$1\r\nx\r\n",
+                                 "%1\r\n+a\r\n:1\r\n",
+                                 "~1\r\n:1\r\n",
+                                 "#t\r\n",
+                                 ",1.5\r\n",
+                                 "(123\r\n",
+                                 "!3\r\nERR\r\n",
+                                 "=5\r\ntxt:x\r\n",
+                                 "*?\r\n:1\r\n.\r\n",
+                                 "$?\r\n;2\r\nab\r\n;0\r\n",
+                                 "|1\r\n+k\r\n+v\r\n*1\r\n:1\r\n"};
   for (const std::string& reply : replies) {
     CAPTURE(reply);
     for (std::size_t piece : {0, 1, 3}) {

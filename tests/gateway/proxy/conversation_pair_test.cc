@@ -1,4 +1,5 @@
-// Two conversations, one behind the other, as the two agents have them: each polices, and both number alike.
+// Two conversations, one behind the other, as the two agents have them: each polices, and both
+// number alike.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
@@ -13,9 +14,9 @@
 namespace redwall::proxy {
 namespace {
 
-constexpr std::string_view kNoKeys = R"({"version": 1, "rules": [
+constexpr std::string_view kNoKeys = R"({"version": 1, "default": "allow", "rules": [
     {"id": "no-keys", "action": "deny", "commands": ["keys"]}]})";
-constexpr std::string_view kNoFlush = R"({"version": 1, "rules": [
+constexpr std::string_view kNoFlush = R"({"version": 1, "default": "allow", "rules": [
     {"id": "no-wipes", "action": "deny", "commands": ["flushall"]}]})";
 const std::string kNo(kDenied);
 const std::string kNoKeysText = "-NOPERM redwall: 'keys' is denied by rule 'no-keys'\r\n";
@@ -54,7 +55,8 @@ Lines ReadLines(Site& site, const std::string& path) {
 }
 
 const std::string kMulti = Wire({"MULTI"}), kExec = Wire({"EXEC"}), kDiscard = Wire({"DISCARD"});
-const std::string kSet = Wire({"SET", "a", "1"}), kKeys = Wire({"KEYS", "*"}), kFlush = Wire({"FLUSHALL"});
+const std::string kSet = Wire({"SET", "a", "1"}), kKeys = Wire({"KEYS", "*"}),
+                  kFlush = Wire({"FLUSHALL"});
 
 TEST_CASE("Denials of either agent stand in the order of the requests") {
   Pair pair;
@@ -75,11 +77,12 @@ TEST_CASE("A transaction is dropped whichever agent denied a command of it") {
       Pair pair;
       pair.Request(kMulti + kSet + (at_client ? kFlush : "") + (at_server ? kKeys : "") + kExec);
       const bool dropped = at_client || at_server;
-      CHECK(pair.server.to_redis == kMulti + kSet + (at_client ? "*0\r\n" : "") + (at_server ? "*0\r\n" : "") +
-                                        (dropped ? kDiscard : kExec));
+      CHECK(pair.server.to_redis == kMulti + kSet + (at_client ? "*0\r\n" : "") +
+                                        (at_server ? "*0\r\n" : "") + (dropped ? kDiscard : kExec));
       const std::string done = dropped ? "+OK\r\n" : "*1\r\n+OK\r\n";
       pair.Reply("+OK\r\n+QUEUED\r\n" + done);
-      CHECK(pair.client.to_client == "+OK\r\n+QUEUED\r\n" + (at_client ? kNo : "") + (at_server ? kNoKeysText : "") +
+      CHECK(pair.client.to_client == "+OK\r\n+QUEUED\r\n" + (at_client ? kNo : "") +
+                                         (at_server ? kNoKeysText : "") +
                                          (dropped ? std::string(kAborted) : done));
       CHECK(pair.client.conversation().idle());
       CHECK(pair.server.conversation().idle());
@@ -100,34 +103,36 @@ TEST_CASE("CLIENT REPLY SKIP silences the same command at both agents") {
 
 TEST_CASE("Both agents' audit lines have the same numbers for the same commands") {
   const audit::TempFolder folder;
-  const std::string client_path = folder.File("client.jsonl"), server_path = folder.File("server.jsonl");
+  const std::string client_path = folder.File("client.jsonl"),
+                    server_path = folder.File("server.jsonl");
   Pair pair(client_path, server_path);
   pair.Request("PING\r\n\r\n*0\r\n" + kFlush + kKeys + kMulti + kSet + kFlush + kKeys + kExec +
-               Wire({"SET", "long", std::string(100000, 'v')}) + "*-1\r\n" + Wire({"CLIENT", "REPLY", "SKIP"}) +
-               kFlush + kSet);
+               Wire({"SET", "long", std::string(100000, 'v')}) + "*-1\r\n" +
+               Wire({"CLIENT", "REPLY", "SKIP"}) + kFlush + kSet);
   pair.Reply("+PONG\r\n+OK\r\n+QUEUED\r\n+OK\r\n+OK\r\n+OK\r\n");
   CHECK(pair.client.conversation().idle());
 
   std::map<int, std::string> client, server;
   for (const auto& line : ReadLines(pair.client, client_path)) {
     CHECK(line["stream"] == 7);
-    client[line["n"].get<int>()] = line["cmd"].get<std::string>() + " " + line["decision"].get<std::string>();
+    client[line["n"].get<int>()] =
+        line["cmd"].get<std::string>() + " " + line["decision"].get<std::string>();
   }
   for (const auto& line : ReadLines(pair.server, server_path)) {
     CHECK(line["stream"] == 7);
-    server[line["n"].get<int>()] = line["cmd"].get<std::string>() + " " + line["decision"].get<std::string>();
+    server[line["n"].get<int>()] =
+        line["cmd"].get<std::string>() + " " + line["decision"].get<std::string>();
   }
   const std::map<int, std::string> client_expected = {
-      {1, "ping allow"},  {4, "flushall deny"}, {5, "keys allow"}, {6, "multi allow"},
-      {7, "set allow"},   {8, "flushall deny"}, {9, "keys allow"}, {10, "exec allow"},
-      {11, "set allow"},  {13, "client|reply allow"},              {14, "flushall deny"},
-      {15, "set allow"}};
+      {1, "ping allow"}, {4, "flushall deny"},       {5, "keys allow"},     {6, "multi allow"},
+      {7, "set allow"},  {8, "flushall deny"},       {9, "keys allow"},     {10, "exec allow"},
+      {11, "set allow"}, {13, "client|reply allow"}, {14, "flushall deny"}, {15, "set allow"}};
   CHECK(client == client_expected);
   // What the client's agent denied never reached the server's, and its EXEC came as DISCARD.
   const std::map<int, std::string> server_expected = {
-      {1, "ping allow"}, {5, "keys deny"}, {6, "multi allow"},         {7, "set allow"},
-      {9, "keys deny"},  {10, "discard allow"}, {11, "set allow"},     {13, "client|reply allow"},
-      {15, "set allow"}};
+      {1, "ping allow"}, {5, "keys deny"},           {6, "multi allow"},
+      {7, "set allow"},  {9, "keys deny"},           {10, "discard allow"},
+      {11, "set allow"}, {13, "client|reply allow"}, {15, "set allow"}};
   CHECK(server == server_expected);
 }
 
@@ -136,7 +141,8 @@ TEST_CASE("A protocol error is answered once, by the agent that saw it") {
   pair.Request(kSet + kKeys + "*x\r\n");
   CHECK(pair.server.to_redis == kSet + "*0\r\n");
   pair.Reply("+OK\r\n");
-  CHECK(pair.client.to_client == "+OK\r\n" + kNoKeysText + "-ERR Protocol error: invalid multibulk length\r\n");
+  CHECK(pair.client.to_client ==
+        "+OK\r\n" + kNoKeysText + "-ERR Protocol error: invalid multibulk length\r\n");
   CHECK(pair.client.finished());
   CHECK_FALSE(pair.server.finished());
 }

@@ -1,5 +1,5 @@
-// Differential: a client behind two agents must see the same bytes as one that talks to a Redis which has the rules
-// itself, whatever it sends and however the bytes are cut.
+// Differential: a client behind two agents must see the same bytes as one that talks to a Redis
+// which has the rules itself, whatever it sends and however the bytes are cut.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -13,9 +13,9 @@
 namespace redwall::proxy {
 namespace {
 
-constexpr std::string_view kAtClient = R"({"version": 1, "rules": [
+constexpr std::string_view kAtClient = R"({"version": 1, "default": "allow", "rules": [
     {"id": "c", "action": "deny", "commands": ["flushall"]}]})";
-constexpr std::string_view kAtServer = R"({"version": 1, "rules": [
+constexpr std::string_view kAtServer = R"({"version": 1, "default": "allow", "rules": [
     {"id": "s", "action": "deny", "commands": ["keys"]}]})";
 const std::map<std::string, std::string> kRules = {
     {"FLUSHALL", "-NOPERM redwall: 'flushall' is denied by rule 'c'\r\n"},
@@ -32,25 +32,51 @@ class Random {
 
 std::string RandomRequest(Random& random) {
   switch (random.Below(26)) {
-    case 0: case 1: case 2: return Wire({"GET", random.Below(8) == 0 ? "long" : "k" + std::to_string(random.Below(100))});
-    case 3: case 4: return Wire({"SET", "k", random.Below(6) == 0 ? std::string(900, 'v') : "1"});
-    case 5: case 6: return Wire({"FLUSHALL"});
-    case 7: case 8: return Wire({"KEYS", "*"});
-    case 9: case 10: return Wire({"MULTI"});
-    case 11: case 12: return Wire({"EXEC"});
-    case 13: return Wire({"DISCARD"});
-    case 14: return random.Below(2) == 0 ? "\r\n" : "*0\r\n";
-    case 15: return "PING\r\n";
-    case 16: return Wire({"LRANGE", "l", "0", "-1"});
-    case 17: return Wire({"CLIENT", "REPLY", random.Below(4) == 0 ? "OFF" : "SKIP"});
-    case 18: return Wire({"CLIENT", "REPLY", "ON"});
-    case 19: return Wire({"HELLO", random.Below(3) == 0 ? "2" : "3"});
-    case 20: return Wire({"RESET"});
-    case 21: return Wire({"SELECT", std::to_string(random.Below(9))});
-    case 22: return Wire({"UNSUBSCRIBE"});
-    case 23: return Wire({"SUBSCRIBE", "a", "b"});
-    case 24: return Wire({"UNSUBSCRIBE", "a", "zz"});
-    default: return Wire({"AUTH", random.Below(2) == 0 ? "right" : "wrong"});
+    case 0:
+    case 1:
+    case 2:
+      return Wire({"GET", random.Below(8) == 0 ? "long" : "k" + std::to_string(random.Below(100))});
+    case 3:
+    case 4:
+      return Wire({"SET", "k", random.Below(6) == 0 ? std::string(900, 'v') : "1"});
+    case 5:
+    case 6:
+      return Wire({"FLUSHALL"});
+    case 7:
+    case 8:
+      return Wire({"KEYS", "*"});
+    case 9:
+    case 10:
+      return Wire({"MULTI"});
+    case 11:
+    case 12:
+      return Wire({"EXEC"});
+    case 13:
+      return Wire({"DISCARD"});
+    case 14:
+      return random.Below(2) == 0 ? "\r\n" : "*0\r\n";
+    case 15:
+      return "PING\r\n";
+    case 16:
+      return Wire({"LRANGE", "l", "0", "-1"});
+    case 17:
+      return Wire({"CLIENT", "REPLY", random.Below(4) == 0 ? "OFF" : "SKIP"});
+    case 18:
+      return Wire({"CLIENT", "REPLY", "ON"});
+    case 19:
+      return Wire({"HELLO", random.Below(3) == 0 ? "2" : "3"});
+    case 20:
+      return Wire({"RESET"});
+    case 21:
+      return Wire({"SELECT", std::to_string(random.Below(9))});
+    case 22:
+      return Wire({"UNSUBSCRIBE"});
+    case 23:
+      return Wire({"SUBSCRIBE", "a", "b"});
+    case 24:
+      return Wire({"UNSUBSCRIBE", "a", "zz"});
+    default:
+      return Wire({"AUTH", random.Below(2) == 0 ? "right" : "wrong"});
   }
 }
 
@@ -63,31 +89,42 @@ std::string Some(std::string& from, Random& random, std::size_t most) {
 }
 
 struct Gateway {
-  Gateway(std::uint32_t seed, std::size_t most, std::size_t max_pending) : random(seed), most_bytes(most) {
+  Gateway(std::uint32_t seed, std::size_t most, std::size_t max_pending)
+      : random(seed), most_bytes(most) {
     ConversationLimits limits;
     limits.request.stream_threshold = 256;
     limits.max_pending = max_pending;
-    client = std::make_unique<Site>(SiteOptions{.policy = kAtClient, .limits = limits, .side = "client"});
-    server = std::make_unique<Site>(SiteOptions{.policy = kAtServer, .limits = limits, .side = "server"});
+    client = std::make_unique<Site>(
+        SiteOptions{.policy = kAtClient, .limits = limits, .side = "client"});
+    server = std::make_unique<Site>(
+        SiteOptions{.policy = kAtServer, .limits = limits, .side = "server"});
   }
 
   // One neighbour, chosen at random, hands some bytes on.
   void Step() {
     switch (random.Below(5)) {
       case 0:
-        if (client->conversation().takes_requests()) client->Request(Some(requests, random, most_bytes));
+        if (client->conversation().takes_requests())
+          client->Request(Some(requests, random, most_bytes));
         break;
       case 1:
-        if (server->conversation().takes_requests()) server->Request(Some(client->to_redis, random, most_bytes));
+        if (server->conversation().takes_requests())
+          server->Request(Some(client->to_redis, random, most_bytes));
         break;
-      case 2: redis.Receive(Some(server->to_redis, random, most_bytes)); break;
-      case 3: server->Reply(Some(redis.replies, random, most_bytes)); break;
-      default: client->Reply(Some(server->to_client, random, most_bytes)); break;
+      case 2:
+        redis.Receive(Some(server->to_redis, random, most_bytes));
+        break;
+      case 3:
+        server->Reply(Some(redis.replies, random, most_bytes));
+        break;
+      default:
+        client->Reply(Some(server->to_client, random, most_bytes));
+        break;
     }
   }
   bool done() const {
-    return requests.empty() && client->to_redis.empty() && server->to_redis.empty() && redis.replies.empty() &&
-           server->to_client.empty();
+    return requests.empty() && client->to_redis.empty() && server->to_redis.empty() &&
+           redis.replies.empty() && server->to_client.empty();
   }
 
   Random random;
@@ -123,7 +160,9 @@ TEST_CASE("Behind both agents a client sees what a Redis with these rules would 
   }
 }
 
-TEST_CASE("With AUTH and refused MULTIs among them, no transaction with a denied command is ever executed") {
+TEST_CASE(
+    "With AUTH and refused MULTIs among them, no transaction with a denied command is ever "
+    "executed") {
   for (std::uint32_t seed = 1; seed <= 400; ++seed) {
     CAPTURE(seed);
     Gateway gateway(seed, seed % 2 == 0 ? 40 : 3000, 262144);

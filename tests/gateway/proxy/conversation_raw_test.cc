@@ -79,7 +79,8 @@ TEST_CASE("What isn't the protocol ends a raw connection without a word") {
 
 TEST_CASE("REPLCONF is answered, REPLCONF ACK and GETACK are not") {
   Site site({.policy = kNoWipes});
-  site.Request(Wire({"REPLCONF", "listening-port", "6380"}) + kAck + Wire({"replconf", "getack", "*"}) + kFlush);
+  site.Request(Wire({"REPLCONF", "listening-port", "6380"}) + kAck +
+               Wire({"replconf", "getack", "*"}) + kFlush);
   site.Reply("+OK\r\n");
   CHECK(site.to_client == "+OK\r\n" + std::string(kDenied));
   CHECK(site.conversation().idle());

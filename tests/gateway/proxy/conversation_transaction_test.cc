@@ -1,4 +1,5 @@
-// MULTI: half a transaction is never executed, and the client sees what Redis itself would have said.
+// MULTI: half a transaction is never executed, and the client sees what Redis itself would have
+// said.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -28,7 +29,8 @@ TEST_CASE("A transaction that is allowed passes as it is") {
   CHECK(site.conversation().idle());
 }
 
-TEST_CASE("A denied command in a transaction answers in place, and EXEC becomes DISCARD and EXECABORT") {
+TEST_CASE(
+    "A denied command in a transaction answers in place, and EXEC becomes DISCARD and EXECABORT") {
   const std::string requests = kMulti + kSet + kFlush + kSet + kExec + kGet;
   const std::string upstream = kMulti + kSet + "*0\r\n" + kSet + kDiscard + kGet;
   const std::string replies = kOk + kQueued + kQueued + kOk + Bulk("x");
@@ -77,7 +79,8 @@ TEST_CASE("DISCARD ends a transaction with a denied command") {
 TEST_CASE("EXEC and DISCARD without MULTI are Redis's to refuse") {
   Site site({.policy = kNoWipes});
   CHECK(site.Run({"EXEC"}, "-ERR EXEC without MULTI\r\n") == "-ERR EXEC without MULTI\r\n");
-  CHECK(site.Run({"DISCARD"}, "-ERR DISCARD without MULTI\r\n") == "-ERR DISCARD without MULTI\r\n");
+  CHECK(site.Run({"DISCARD"}, "-ERR DISCARD without MULTI\r\n") ==
+        "-ERR DISCARD without MULTI\r\n");
   CHECK(site.Run({"FLUSHALL"}, "") == kNo);
   CHECK(site.Run({"EXEC"}, "-ERR EXEC without MULTI\r\n") == "-ERR EXEC without MULTI\r\n");
   CHECK(site.TakeRedis() == kExec + kDiscard + "*0\r\n" + kExec);
@@ -147,9 +150,13 @@ TEST_CASE("A nested MULTI whose error comes late doesn't close the transaction")
   CHECK(site.to_redis == kDiscard);
 }
 
-TEST_CASE("A denied EXEC executes nothing and ends the transaction, as an EXEC that Redis's ACL refuses") {
+TEST_CASE(
+    "A denied EXEC executes nothing and ends the transaction, as an EXEC that Redis's ACL "
+    "refuses") {
   const std::string denied = "-NOPERM redwall: 'exec' is denied by rule 'no'\r\n";
-  Site site({.policy = R"({"version": 1, "rules": [{"id": "no", "action": "deny", "commands": ["exec"]}]})"});
+  Site site(
+      {.policy =
+           R"({"version": 1, "default": "allow", "rules": [{"id": "no", "action": "deny", "commands": ["exec"]}]})"});
   site.Request(kMulti + kSet + kExec + kGet);
   CHECK(site.to_redis == kMulti + kSet + kDiscard + kGet);
   site.Reply(kOk + kQueued + kOk + Bulk("x"));
@@ -164,7 +171,9 @@ TEST_CASE("A denied EXEC executes nothing and ends the transaction, as an EXEC t
 }
 
 TEST_CASE("A denied MULTI opens nothing") {
-  Site site({.policy = R"({"version": 1, "rules": [{"id": "no", "action": "deny", "commands": ["multi"]}]})"});
+  Site site(
+      {.policy =
+           R"({"version": 1, "default": "allow", "rules": [{"id": "no", "action": "deny", "commands": ["multi"]}]})"});
   site.Request(kMulti + kSet + kExec);
   CHECK(site.to_redis == "*0\r\n" + kSet + kExec);
   CHECK(site.conversation().idle() == false);
@@ -174,7 +183,9 @@ TEST_CASE("A denied MULTI opens nothing") {
 
 TEST_CASE("An EXEC with arguments ends the transaction, as in Redis") {
   Site site({.policy = kNoWipes});
-  const std::string wrong = "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n";
+  const std::string wrong =
+      "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' "
+      "command\r\n";
   CHECK(site.Run({"MULTI"}, kOk) == kOk);
   CHECK(site.Run({"EXEC", "now"}, wrong) == wrong);
   CHECK(site.conversation().idle());
@@ -235,7 +246,8 @@ TEST_CASE("SUBSCRIBE in a transaction: EXEC's array holds one confirmation, the 
     Site site({.policy = kNoWipes});
     site.Request(kMulti + Wire({"SUBSCRIBE", "a", "b"}) + kExec + Wire({"PING"}) + kFlush);
     const std::string replies = kOk + kQueued + "*1\r\n" + Confirmation("subscribe", "a", 1) +
-                                Confirmation("subscribe", "b", 2) + Message("a", "hi") + "*2\r\n$4\r\npong\r\n$0\r\n\r\n";
+                                Confirmation("subscribe", "b", 2) + Message("a", "hi") +
+                                "*2\r\n$4\r\npong\r\n$0\r\n\r\n";
     site.Reply(replies, piece);
     CHECK(site.to_client == replies + kNo);
     CHECK_FALSE(site.finished());

@@ -1,6 +1,7 @@
-// FakeRedis: as much of a Redis 7 connection as the gateway's bookkeeping has to follow: MULTI, subscriptions, RESP2 and
-// RESP3, CLIENT REPLY, RESET. Where it is given rules, it denies by itself, as Redis's own ACL would: what it then says
-// is what a client behind the gateway has to see.
+// FakeRedis: as much of a Redis 7 connection as the gateway's bookkeeping has to follow: MULTI,
+// subscriptions, RESP2 and RESP3, CLIENT REPLY, RESET. Where it is given rules, it denies by
+// itself, as Redis's own ACL would: what it then says is what a client behind the gateway has to
+// see.
 #ifndef REDWALL_TESTS_GATEWAY_PROXY_FAKE_REDIS_H_
 #define REDWALL_TESTS_GATEWAY_PROXY_FAKE_REDIS_H_
 
@@ -23,11 +24,11 @@ class FakeRedis {
   // Name of a command -> the error line that it is denied with.
   explicit FakeRedis(std::map<std::string, std::string> denied = {}) : denied_(std::move(denied)) {}
 
-  std::string replies;               // what it has answered
-  std::vector<Arguments> executed;   // what changed something, in order
-  bool needs_auth = false;           // until AUTH right
+  std::string replies;              // what it has answered
+  std::vector<Arguments> executed;  // what changed something, in order
+  bool needs_auth = false;          // until AUTH right
   bool closed = false;
-  std::size_t requests = 0;          // empty ones included
+  std::size_t requests = 0;  // empty ones included
 
   void Receive(std::string_view bytes) {
     pending_.append(bytes);
@@ -181,7 +182,8 @@ class FakeRedis {
       } else {
         resp::WriteBulk(name, text);
       }
-      replies += text + ":" + std::to_string(channels_.size()) + "\r\n";  // whatever CLIENT REPLY says
+      replies +=
+          text + ":" + std::to_string(channels_.size()) + "\r\n";  // whatever CLIENT REPLY says
     }
   }
 

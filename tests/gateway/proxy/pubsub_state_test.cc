@@ -78,7 +78,8 @@ TEST_CASE("Clear forgets all of them") {
 TEST_CASE("Counts that no Redis would send neither overflow nor go below nothing") {
   for (const std::int64_t odd : {INT64_MAX, INT64_MIN, std::int64_t{-1}}) {
     PubsubState state;
-    for (const Verb verb : {Verb::kSubscribe, Verb::kSsubscribe, Verb::kPsubscribe, Verb::kSubscribe}) {
+    for (const Verb verb :
+         {Verb::kSubscribe, Verb::kSsubscribe, Verb::kPsubscribe, Verb::kSubscribe}) {
       state.Confirm(verb, odd);
       CHECK(state.subscribed() == (odd > 0));
     }

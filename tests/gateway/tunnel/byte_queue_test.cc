@@ -42,8 +42,8 @@ TEST_CASE("bytes come out in the order in which they went in, at every cut") {
 }
 
 TEST_CASE("a queue that is emptied can be filled again, small or large") {
-  for (const std::size_t size : {std::size_t{1}, std::size_t{16384}, std::size_t{16385},
-                                 std::size_t{1} << 20}) {
+  for (const std::size_t size :
+       {std::size_t{1}, std::size_t{16384}, std::size_t{16385}, std::size_t{1} << 20}) {
     ByteQueue queue;
     for (int round = 0; round < 3; ++round) {
       const std::string text(size, static_cast<char>('a' + round));

@@ -75,9 +75,10 @@ TEST_CASE("TakeFrame takes whole frames and nothing less, at every cut") {
   }
 }
 
-TEST_CASE("TakeFrame takes a frame of length n when n bytes are there, not n-1, and leaves the rest") {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{255}, kMaxPayload,
-                                 std::size_t{65535}}) {
+TEST_CASE(
+    "TakeFrame takes a frame of length n when n bytes are there, not n-1, and leaves the rest") {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, std::size_t{255}, kMaxPayload, std::size_t{65535}}) {
     const std::string frame = MakeFrame(FrameType::kPad, 0, std::string(size, '\0'));
     for (const int more : {-1, 0, 1}) {
       std::string bytes = frame + "x";
@@ -94,7 +95,8 @@ TEST_CASE("TakeFrame takes a frame of length n when n bytes are there, not n-1, 
 }
 
 TEST_CASE("OPEN comes back as it was") {
-  for (const std::size_t route : {std::size_t{0}, std::size_t{1}, std::size_t{254}, std::size_t{255}}) {
+  for (const std::size_t route :
+       {std::size_t{0}, std::size_t{1}, std::size_t{254}, std::size_t{255}}) {
     for (const std::size_t client : {std::size_t{0}, std::size_t{1}, std::size_t{255}}) {
       const std::string a(route, 'r'), b(client, 'c');
       const auto bytes = EncodeOpen({0xfffefdfc, a, b});

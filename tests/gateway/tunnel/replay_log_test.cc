@@ -179,7 +179,7 @@ TEST_CASE("acknowledging more than was sent, or less than before, changes nothin
   checked.Acknowledge(5);
 }
 
-TEST_CASE("memory is given back as frames are acknowledged, all but one block") {
+TEST_CASE("memory is given back as frames are acknowledged, all but a few blocks") {
   const long before = blocks_alive;
   {
     Checked checked;
@@ -187,12 +187,13 @@ TEST_CASE("memory is given back as frames are acknowledged, all but one block") 
     CHECK(blocks_alive - before == 100);
     while (checked.Take(kMaxRecord) > 0) continue;
     checked.Acknowledge(200);
-    CHECK(blocks_alive - before <= 52);
+    CHECK(blocks_alive - before <= 50 + 5);
     checked.Acknowledge(400);
     CHECK(checked.log.size_bytes() == 0);
-    CHECK(blocks_alive - before <= 1);
+    CHECK(blocks_alive - before <= 4);
+    const long made = blocks_made;
     checked.Append(5);
-    CHECK(blocks_alive - before <= 1);
+    CHECK(blocks_made == made);
   }
   CHECK(blocks_alive == before);
 }
@@ -216,11 +217,17 @@ TEST_CASE("any mixture of appending, taking, acknowledging and rewinding keeps e
     Checked checked;
     for (int step = 0; step < 1500; ++step) {
       switch (random() % 8) {
-        case 0: case 1: case 2:
+        case 0:
+        case 1:
+        case 2:
           checked.Append(random() % 3 == 0 ? kMaxPayload - random() % 3 : random() % 5000);
           break;
-        case 3: case 4: checked.Take(random() % (4 * kMaxRecord)); break;
-        case 5: case 6:
+        case 3:
+        case 4:
+          checked.Take(random() % (4 * kMaxRecord));
+          break;
+        case 5:
+        case 6:
           checked.Acknowledge(checked.base + random() % (checked.sent - checked.base + 1));
           break;
         default:

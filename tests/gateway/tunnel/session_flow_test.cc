@@ -96,7 +96,8 @@ TEST_CASE("credit is given back when the owner has taken the bytes, by the quart
   CHECK(receiver.Give(Data(1, "x")) == SessionError::kCreditOverrun);
 }
 
-TEST_CASE("bytes on a closed stream, and those of a stream that is closed, free the session's credit") {
+TEST_CASE(
+    "bytes on a closed stream, and those of a stream that is closed, free the session's credit") {
   Receiver receiver(2);
   REQUIRE(receiver.Give(Data(1, Pattern(8000))) == SessionError::kNone);
   receiver.session.Close(1, ResetCode::kUpstreamGone);
@@ -241,7 +242,8 @@ TEST_CASE("FIN goes behind the backlog, and nothing after it") {
   CHECK_FALSE(sender.session.HasOutput());
 }
 
-TEST_CASE("a stream is forgotten when both sides have finished and its owner is gone, in any order") {
+TEST_CASE(
+    "a stream is forgotten when both sides have finished and its owner is gone, in any order") {
   const std::string orders[] = {"fpd", "fdp", "pfd", "pdf", "dfp", "dpf"};
   for (const std::string& order : orders) {
     CAPTURE(order);
@@ -290,6 +292,7 @@ TEST_CASE("streams closed with data waiting leave no output that can't be writte
     } else {
       REQUIRE(sender.Give(Rst(id)) == SessionError::kNone);
     }
+    CHECK(sender.session.backlog(id) == 0);
     sender.TakeAll();
   }
   REQUIRE(sender.Give(Credit(0, 1000)) == SessionError::kNone);

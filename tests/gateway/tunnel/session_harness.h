@@ -17,7 +17,7 @@
 namespace redwall::tunnel {
 
 // The owner of one stream: writes down what it is told, then does what the test wants.
-struct TestStream : StreamHandler {
+struct TestStream final : StreamHandler {
   std::string events;  // "opened data data fin reset:3 writable ..."
   std::string data;
   std::function<void(std::string_view event)> react;
@@ -133,8 +133,8 @@ class Harness : public SessionHandler {
     return handler;
   }
   void OnGoaway(ResetCode code, std::uint32_t drain_ms) override {
-    events += "goaway:" + std::to_string(static_cast<int>(code)) + ":" + std::to_string(drain_ms) +
-              " ";
+    events +=
+        "goaway:" + std::to_string(static_cast<int>(code)) + ":" + std::to_string(drain_ms) + " ";
   }
 
   std::string events, last_route, last_client;

@@ -72,7 +72,8 @@ struct Side final : SessionHandler {
   bool refuses = false;
 
   Side(Role role, const SessionLimits& limits, std::mt19937& generator)
-      : random(generator), session({role, "n", "v", "", {}, 0, limits}, *this),
+      : random(generator),
+        session({role, "n", "v", "", {}, 0, limits}, *this),
         max_replay(limits.max_replay) {}
 
   End* Make(bool client) {
@@ -178,8 +179,11 @@ struct Pair {
   std::size_t to_open;
 
   explicit Pair(unsigned seed)
-      : random(seed), limits(Limits()), client(Role::kClient, limits, random),
-        server(Role::kServer, limits, random), to_open(30 + seed % 30) {
+      : random(seed),
+        limits(Limits()),
+        client(Role::kClient, limits, random),
+        server(Role::kServer, limits, random),
+        to_open(30 + seed % 30) {
     server.refuses = seed % 2 == 0;
   }
   SessionLimits Limits() {
@@ -206,10 +210,17 @@ struct Pair {
     Side& side = random() % 2 == 0 ? client : server;
     Side& other = &side == &client ? server : client;
     switch (random() % 8) {
-      case 0: OpenOne(); break;
-      case 1: if (other.wire.size() < 6) side.FillInto(other); break;
-      case 2: side.Deliver(0); break;
-      default: StepOne(side);
+      case 0:
+        OpenOne();
+        break;
+      case 1:
+        if (other.wire.size() < 6) side.FillInto(other);
+        break;
+      case 2:
+        side.Deliver(0);
+        break;
+      default:
+        StepOne(side);
     }
   }
   // Gives everybody a turn until nobody has anything left to do. No timer helps.
@@ -269,7 +280,8 @@ struct Pair {
 
 }  // namespace
 
-TEST_CASE("every stream delivers its bytes, once and in order, and nothing stalls or stays behind") {
+TEST_CASE(
+    "every stream delivers its bytes, once and in order, and nothing stalls or stays behind") {
   for (unsigned seed = 0; seed < 60; ++seed) {
     CAPTURE(seed);
     Pair pair(seed);

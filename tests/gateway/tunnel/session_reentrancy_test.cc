@@ -14,6 +14,12 @@ using namespace redwall::tunnel;  // NOLINT
 
 namespace {
 
+SessionLimits LargeLog() {
+  SessionLimits limits = SmallLimits();
+  limits.max_replay = 8 << 20;
+  return limits;
+}
+
 using Action = std::function<void(Harness&, StreamId)>;
 
 void CloseAndDestroy(Harness& harness, StreamId id) {
@@ -40,14 +46,17 @@ const std::vector<NamedAction>& Actions() {
       {"close", CloseAndDestroy, true},
       {"detach", DetachAndDestroy, true},
       {"close all", CloseAll, true},
-      {"send", [](Harness& h, StreamId id) { h.session.Send(id, AsBytes(Pattern(100000))); }, false},
+      {"send", [](Harness& h, StreamId id) { h.session.Send(id, AsBytes(Pattern(100000))); },
+       false},
       {"finish", [](Harness& h, StreamId id) { h.session.Finish(id); }, false},
       {"consume", [](Harness& h, StreamId id) { h.session.Consumed(id, 1 << 20); }, false},
       {"accept", [](Harness& h, StreamId id) { h.session.Accept(id); }, false},
       {"go away", [](Harness& h, StreamId) { h.session.GoAway(ResetCode::kShutdown, 1); }, false},
-      {"open", [](Harness& h, StreamId) {
+      {"open",
+       [](Harness& h, StreamId) {
          if (h.session.CanOpen()) h.OpenOne(false);
-       }, false},
+       },
+       false},
   };
   return actions;
 }
@@ -58,7 +67,7 @@ struct Scene {
   int done = 0;
 
   Scene(Role role, const std::string& event, const NamedAction& action, StreamId target)
-      : harness(role) {
+      : harness(role, LargeLog()) {
     HelloPayload hello = Harness::GenerousHello();
     hello.stream_window = 1000;
     harness.Shake(hello);
@@ -104,11 +113,13 @@ TEST_CASE("whatever an owner does inside a callback, the session goes on and end
       if (event == "open" && role == Role::kClient) continue;
       if (event == "opened" && role == Role::kServer) continue;
       for (const NamedAction& action : Actions()) {
+        if (action.name == std::string("accept") && role == Role::kClient) continue;
         for (const StreamId target : {1u, 3u}) {
           CAPTURE(event);
           CAPTURE(std::string(action.name));
           CAPTURE(target);
-          if (event == "open" && target == 3 && action.ends) continue;  // returned, so not destroyed
+          if (event == "open" && target == 3 && action.ends)
+            continue;  // returned, so not destroyed
           Scene scene(role, event, action, target);
           scene.Play(role);
           CHECK(scene.done == 1);
@@ -138,6 +149,19 @@ TEST_CASE("a stream closed or detached inside OnData hears nothing of the FIN in
     CHECK(events == "data");
     CHECK(harness.session.stream_count() == 0);
   }
+  // The same while the owner's own FIN waits for credit, so that the stream outlives its handler.
+  Harness harness(Role::kServer);
+  harness.Shake();
+  REQUIRE(harness.Give(Open(1, 0)) == SessionError::kNone);
+  harness.streams[1]->react = [&](std::string_view) {
+    harness.session.Send(1, AsBytes("answer"));
+    DetachAndDestroy(harness, 1);
+  };
+  REQUIRE(harness.Give(Fin(1, "all")) == SessionError::kNone);
+  CHECK(harness.session.stream_count() == 1);
+  REQUIRE(harness.Give(Credit(1, 6)) == SessionError::kNone);
+  CHECK(DataOf(harness.TakeAll(), 1) == "answer");
+  CHECK(harness.session.stream_count() == 0);
 }
 
 TEST_CASE("an owner may close a stream inside OnOpen, or refuse it after having accepted it") {
@@ -183,9 +207,7 @@ TEST_CASE("an owner may open streams and send inside OnReady") {
 }
 
 TEST_CASE("sending inside OnWritable, as an owner does, gets everything through in order") {
-  SessionLimits limits = SmallLimits();
-  limits.max_replay = 8 << 20;
-  Harness client(Role::kClient, limits);
+  Harness client(Role::kClient, LargeLog());
   HelloPayload hello = Harness::GenerousHello();
   hello.stream_window = hello.session_window = 1 << 30;
   client.Shake(hello);
