@@ -134,7 +134,9 @@ ReplyScanner::Step ReplyScanner::StartElement(char type) {
   type_ = type;
   line_size_ = digits_ = number_ = 0;
   negative_ = streamed_ = false;
-  state_ = type == '+' || type == '-' ? State::kLine : State::kNumber;
+  // A script may return anything as a big number or a double, and Redis passes it on.
+  const bool is_line = type == '+' || type == '-' || type == '(' || type == ',';
+  state_ = is_line ? State::kLine : State::kNumber;
   capture_ = false;
   if (type == '|') return Step::kGoOn;
   attributed_ = false;
@@ -189,8 +191,6 @@ bool ReplyScanner::AddToNumber(char c) {
       return false;
     case '#':
       return line_size_ == 0 && (c == 't' || c == 'f');
-    case ',':  // 1.5, -1e+10, inf, -inf, nan
-      return IsDigit(c) || std::string_view("+-.eEinfaINFA").find(c) != std::string_view::npos;
     default:
       break;
   }
@@ -203,10 +203,6 @@ bool ReplyScanner::AddDigit(char c) {
   if (digits_ > 0 && number_ == 0) return false;  // a leading zero
   ++digits_;
   const auto digit = static_cast<std::uint64_t>(c - '0');
-  if (type_ == '(') {
-    number_ = std::max(number_, digit);  // any length; only asked whether it is 0
-    return true;
-  }
   if (number_ > (kMaxNumber + (negative_ ? 1 : 0) - digit) / 10) return false;
   number_ = number_ * 10 + digit;
   return true;
@@ -216,8 +212,8 @@ bool ReplyScanner::AddSign(char c) {
   streamed_ = c == '?';
   negative_ = c == '-';
   if (c == '?') return Is(type_, kStreamable);
-  if (c == '-') return Is(type_, kNullable) || type_ == ':' || type_ == '(';
-  return c == '+' && (type_ == ':' || type_ == '(');
+  if (c == '-') return Is(type_, kNullable) || type_ == ':';
+  return c == '+' && type_ == ':';
 }
 
 ReplyScanner::Step ReplyScanner::EndNumber() {
@@ -227,13 +223,10 @@ ReplyScanner::Step ReplyScanner::EndNumber() {
     case '.':
       return EndStreamed();
     case '#':
-    case ',':
       return line_size_ > 0 ? EndElement() : Step::kError;
     case ':':
       if (levels_.size() == 1 && levels_[0].nest != Nest::kAttribute)
         frame_.last_integer = static_cast<std::int64_t>(negative_ ? 0 - number_ : number_);
-      [[fallthrough]];
-    case '(':
       return digits_ > 0 && !(negative_ && number_ == 0) ? EndElement() : Step::kError;
     default:
       return EndLength();

@@ -86,6 +86,11 @@ Result<net::Address, ConfigError> ReadAddress(const std::string& flag, const std
   return std::move(*address);
 }
 
+// What is missing is missing in the file, where there is one.
+ConfigError InFile(const Flags& flags, const ConfigError& error) {
+  return {flags.config.empty() ? error.sentence : flags.config + ": " + error.sentence};
+}
+
 // What both agents have. A flag counts more than the file.
 Result<void, ConfigError> ApplyCommon(const Flags& flags, agent::CommonConfig& config) {
   const auto replace = [](const std::string& flag, std::string& field) {
@@ -148,7 +153,8 @@ Result<agent::ServerConfig, ConfigError> ServerConfigOf(const Flags& flags) {
     const auto added = add_route(route.substr(0, equals), "--route", route.substr(equals + 1));
     if (!added) return added.error();
   }
-  if (const auto checked = agent::Check(config); !checked) return checked.error();
+  if (const auto checked = agent::Check(config); !checked)
+    return InFile(flags, checked.error());
   return config;
 }
 
@@ -177,7 +183,8 @@ Result<agent::ClientConfig, ConfigError> ClientConfigOf(const Flags& flags) {
   } else if (!flags.routes.empty()) {
     return ConfigError{"--route: needs -s"};
   }
-  if (const auto checked = agent::Check(config); !checked) return checked.error();
+  if (const auto checked = agent::Check(config); !checked)
+    return InFile(flags, checked.error());
   return config;
 }
 

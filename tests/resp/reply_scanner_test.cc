@@ -116,6 +116,8 @@ TEST_CASE("Frames of every type end where they end, however they are cut") {
       {"!9\r\nERR b\r\nad\r\n", '!', "ERR b\r\nad", 0, 0},
       {"=7\r\ntxt:a\r\n\r\n", '=', "", 0, 0},
       {"(-123456789012345678901234567890\r\n", '(', "", 0, 0},
+      {"(123  123\r\n", '(', "", 0, 0},  // what a script made of a number with a CRLF in it
+      {",1.5x\r\n", ',', "", 0, 0},
       {"%0\r\n", '%', "", 0, 0},
       {"%1\r\n+k\r\n:1\r\n", '%', "k", 1, 1},
       {"~2\r\n#t\r\n_\r\n", '~', "", 0, 2},
@@ -177,14 +179,10 @@ TEST_CASE("What isn't RESP is an error, however it is cut") {
                                           ":01\r\n",
                                           ":1.5\r\n",
                                           ":?\r\n",
-                                          "(\r\n",
-                                          "(1a\r\n",
                                           "_x\r\n",
                                           "#\r\n",
                                           "#x\r\n",
                                           "#tt\r\n",
-                                          ",\r\n",
-                                          ",1 2\r\n",
                                           ":1\n",
                                           ":1\r:",
                                           "$1\nx",
@@ -239,7 +237,7 @@ TEST_CASE("Nesting is limited to max_depth") {
   CHECK(IsError("*?\r\n*?\r\n*?\r\n*?\r\n", limits));
   CHECK(IsError("|1\r\n|1\r\n|1\r\n|1\r\n", limits));
   std::string deep;
-  for (int i = 0; i < 128; ++i) deep += "*1\r\n";
+  for (std::size_t i = 0; i < ReplyLimits().max_depth; ++i) deep += "*1\r\n";
   CHECK(IsOneFrame(deep + ":1\r\n"));
   CHECK(IsError(deep + "*1\r\n"));
 }
@@ -247,7 +245,7 @@ TEST_CASE("Nesting is limited to max_depth") {
 TEST_CASE("The line of a number is limited to max_line, other lines aren't") {
   ReplyLimits limits;
   limits.max_line = 4;
-  for (const std::string type : {":", "(", ",", "*?\r\n:"}) {
+  for (const std::string type : {":", "*?\r\n:"}) {
     CHECK_FALSE(Scan({type + "123\r\n"}, limits).error);
     CHECK_FALSE(Scan({type + "1234\r\n"}, limits).error);
     CHECK(IsError(type + "12345\r\n", limits));
@@ -257,9 +255,8 @@ TEST_CASE("The line of a number is limited to max_line, other lines aren't") {
   CHECK(IsError("$12345\r\n", limits));
   CHECK(IsOneFrame("+123456\r\n", limits));
   CHECK(IsOneFrame("-123456\r\n", limits));
-  const std::string longest = "(" + std::string(64 * 1024, '1');
-  CHECK_FALSE(Scan({longest + "\r\n"}).error);
-  CHECK(Scan({longest + "1\r\n"}).error);
+  CHECK(IsOneFrame("(123456\r\n", limits));
+  CHECK(IsOneFrame(",123456\r\n", limits));
 }
 
 TEST_CASE("Attributes don't count as elements or as the frame's type") {
