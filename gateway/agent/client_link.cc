@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "gateway/agent/log.h"
 #include "gateway/agent/session_name.h"
 #include "resp/writer.h"
 
@@ -108,7 +107,8 @@ void ClientLink::Update() {
   if (state_ != State::kOpen) return;
   if (conversation_->finished()) {
     if (!conversation_->failure().empty())
-      LogInfo("client " + address_ + " was disconnected: " + std::string(conversation_->failure()));
+      owner_.OnRefused("client " + address_ +
+                       " was disconnected: " + std::string(conversation_->failure()));
     CloseStream(tunnel::ResetCode::kProtocol);
     return Flush();
   }

@@ -18,7 +18,8 @@ class ClientLinkOwner {
  public:
   // The link is over: forget it and give it to Core::Retire. Called once.
   virtual void OnLinkDone(ClientLink* link) = 0;
-  // The other site ended a connection: for the log, once in a while.
+  // A connection was ended by the other site, or for what went through it: for the log, once in a
+  // while.
   virtual void OnRefused(const std::string& sentence) = 0;
 
  protected:

@@ -26,6 +26,7 @@ void ReadLimits(const json::Value& object, Limits& limits) {
   ReadNumber(object, "max_argument_bytes", 1024, 1LL << 40, limits.conversation.request.max_bulk);
   ReadNumber(object, "max_reply_depth", 8, 1000000, limits.conversation.reply.max_depth);
   ReadNumber(object, "max_pending_commands", 16, kMaxBytes, limits.conversation.max_pending);
+  ReadNumber(object, "max_tunnels", 1, 1000000, limits.max_tunnels);
   ReadNumber(object, "max_held_bytes", 1 << 20, 1LL << 40, limits.max_held);
   ReadNumber(object, "stream_window_bytes", 16384, kMaxBytes, limits.session.stream_window);
   ReadNumber(object, "session_window_bytes", 16384, kMaxBytes, limits.session.session_window);
@@ -75,8 +76,12 @@ net::Address ReadAddress(const json::Value& value, const PathBase& base) {
     value.Fail(address.error().sentence);
     return {};
   }
-  address->path = base.InFolder(address->path);
-  return *address;
+  if (!address->is_unix()) return *address;
+  // A socket's path has a limit, which the folder counts in.
+  const auto resolved = net::Address::Parse("unix:" + base.InFolder(address->path));
+  if (resolved) return *resolved;
+  value.Fail(resolved.error().sentence);
+  return {};
 }
 
 void ReadCommon(const json::Value& root, PathBase& base, CommonConfig& config) {

@@ -39,6 +39,9 @@ void ReadAgent(const json::Value& object, ServerKeys& keys,
     auto parsed = crypto::ParsePublicKey(key->String());
     if (parsed) {
       agent.public_key = *parsed;
+      // Nobody could say which of the two came.
+      const auto is_same = [&](const auto& other) { return other.public_key == agent.public_key; };
+      if (std::any_of(agents.begin(), agents.end(), is_same)) key->Fail("this key is given twice");
     } else {
       key->Fail(parsed.error().sentence);
     }
@@ -143,7 +146,10 @@ Result<crypto::Secret, ConfigError> ReadLogin(const Route& route) {
   }
   std::string_view password =
       AsText(text.bytes()).substr(0, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-  password = password.substr(0, std::min(password.find_first_of("\r\n"), password.size()));
+  const std::size_t line_end = password.find_first_of("\r\n");
+  if (line_end == std::string_view::npos && password.size() == kMaxPassword)
+    return ConfigError{path + ": the password is longer than 4095 bytes"};
+  password = password.substr(0, std::min(line_end, password.size()));
   if (password.empty()) return ConfigError{path + ": the password file is empty"};
   std::string command;
   command.reserve(2 * kMaxPassword);  // so that no copy is left behind by growing

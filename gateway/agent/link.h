@@ -38,7 +38,7 @@ class Link : public Retirable,
  protected:
   // Bytes that a refused request may pile up in answers, before no more requests are taken from
   // that client.
-  static constexpr std::size_t kMaxAnswers = 4 * 1024 * 1024;
+  static constexpr std::size_t kMaxAnswers = 1024 * 1024;
 
   explicit Link(Core& core) : core_(core) {}
 

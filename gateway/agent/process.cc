@@ -21,13 +21,16 @@
 namespace redwall::agent {
 namespace {
 
+// Whoever reads the file finds the whole number or no file.
 bool WritePidfile(const std::string& path) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  const std::string fresh = path + ".new";
+  unlink(fresh.c_str());
+  const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return false;
   const std::string text = std::to_string(getpid()) + "\n";
   const bool written = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   close(fd);
-  return written;
+  return written && rename(fresh.c_str(), path.c_str()) == 0;
 }
 
 // All that root may do is given up for good.
@@ -155,13 +158,13 @@ void Daemon::Ready() {
 int RunAgent(net::Loop& loop, Agent& agent, const CommonConfig& config, Daemon& daemon) {
   SetResourceLimits();
   GiveMemoryBack();
+  Runner runner(loop, agent, config.limits.drain_ms);  // from here on, signals are ours
   if (const auto started = agent.Start(); !started) return Fail(started.error().sentence);
   if (!config.pidfile.empty() && !WritePidfile(config.pidfile))
     return Fail(config.pidfile + ": the pid file can't be written: " + std::strerror(errno));
   const Pidfile pidfile(config.pidfile);
   std::string why;
   if (!config.user.empty() && !BecomeUser(config.user, why)) return Fail(why);
-  Runner runner(loop, agent, config.limits.drain_ms);
   daemon.Ready();
   loop.Run();
   LogInfo("stopped");

@@ -65,19 +65,25 @@ Result<void, net::ListenError> ServerAgent::Start() {
 }
 
 void ServerAgent::OnAccept(net::Socket socket) {
-  if (unauthenticated_ >= config_.limits.max_unauthenticated) {
-    strangers_.Warn("too many connections that haven't proved themselves: one was closed",
+  // The oldest one goes: whoever holds them all open must not keep the agents out.
+  if (unauthenticated_.size() >= config_.limits.max_unauthenticated) {
+    strangers_.Warn("too many connections that haven't proved themselves: the oldest was closed",
                     core_->loop().now_ms());
-    return;
+    unauthenticated_.front()->Abort("it took too long while others waited");
   }
-  ++unauthenticated_;
   auto tunnel = std::make_unique<ServerTunnel>(*core_, std::move(socket), keys_, replays_, *this);
   ServerTunnel* const made = tunnel.get();
+  unauthenticated_.push_back(made);
   tunnels_.emplace(made, std::move(tunnel));
 }
 
 void ServerAgent::OnTunnelUp(ServerTunnel* tunnel) {
-  --unauthenticated_;
+  std::erase(unauthenticated_, tunnel);
+  const auto same = std::count_if(tunnels_.begin(), tunnels_.end(), [&](const auto& item) {
+    return item.first->up() && item.first->identity() == tunnel->identity();
+  });
+  if (static_cast<std::size_t>(same) > config_.limits.max_tunnels)
+    return tunnel->Abort("its identity has as many tunnels as it may (max_tunnels)");
   LogInfo("agent '" + tunnel->identity() + "' is connected from " + tunnel->peer_address());
   core_->RecordEvent("tunnel-up", {{"session", tunnel->session_name()},
                                    {"identity", tunnel->identity()},
@@ -95,7 +101,7 @@ void ServerAgent::OnTunnelDone(ServerTunnel* tunnel, std::string_view why) {
                                        {"identity", tunnel->identity()},
                                        {"why", std::string(why)}});
   } else {
-    --unauthenticated_;
+    std::erase(unauthenticated_, tunnel);
     strangers_.Warn(
         "a connection from " + tunnel->peer_address() + " was refused: " + std::string(why),
         core_->loop().now_ms());
@@ -143,14 +149,15 @@ void ServerAgent::Reload() {
   upstreams_ = std::move(*upstreams);
   std::vector<ServerTunnel*> revoked;
   for (const auto& [tunnel, owned] : tunnels_) {
-    if (!tunnel->up()) continue;
-    if (tunnel->StillAuthorized(*keys_)) {
+    // Whose handshake isn't over began it under the old keys and the old policy.
+    if (tunnel->up() && tunnel->StillAuthorized(*keys_)) {
       tunnel->SetPolicy(*core_->policy());
     } else {
       revoked.push_back(tunnel);
     }
   }
-  for (ServerTunnel* tunnel : revoked) tunnel->Abort("its key was taken away");
+  for (ServerTunnel* tunnel : revoked)
+    tunnel->Abort(tunnel->up() ? "its key was taken away" : "the keys were reloaded meanwhile");
   LogInfo("policy, keys and authorized agents were reloaded");
   core_->RecordEvent("policy-reloaded", {});
 }

@@ -2,6 +2,7 @@
 #ifndef REDWALL_GATEWAY_AGENT_SERVER_AGENT_H_
 #define REDWALL_GATEWAY_AGENT_SERVER_AGENT_H_
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -50,7 +51,7 @@ class ServerAgent final : public Agent, public ServerTunnelOwner {
   Upstreams upstreams_;
   crypto::ReplayCache replays_;
   std::unordered_map<ServerTunnel*, std::unique_ptr<ServerTunnel>> tunnels_;
-  std::size_t unauthenticated_ = 0;
+  std::deque<ServerTunnel*> unauthenticated_;  // not up yet, the oldest first
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   LimitedLog strangers_, upstream_trouble_;
   net::Timer drain_timer_;

@@ -38,6 +38,8 @@ void ServerLink::OnConnected(Result<net::Socket, net::DialError> socket) {
   dial_.reset();
   socket_->SetHandler(this);
   socket_->StartReading();
+  // Before the login: a Redis that doesn't answer it must not use up the agent's unanswered OPENs.
+  session()->Accept(stream_);
   if (upstream_->login.empty()) return BecomeOpen();
   state_ = State::kLogin;
   socket_->Write(upstream_->login.bytes());
@@ -68,7 +70,6 @@ void ServerLink::ReadLogin(std::string_view bytes) {
 
 void ServerLink::BecomeOpen() {
   state_ = State::kOpen;
-  session()->Accept(stream_);
   const std::string waiting = std::exchange(waiting_, {});
   if (!waiting.empty()) conversation_->OnRequest(waiting, core_.loop().now());
   Update();

@@ -38,7 +38,7 @@ void AddFlags(CLI::App& command, Flags& flags, bool client) {
       ->type_name("FILE");
   command.add_option("-n,--max-connections", flags.max_connections,
                      client ? "clients at once; more are told that Redis is full"
-                            : "client connections at once of each agent (default 1024)");
+                            : "client connections at once through each tunnel (default 1024)");
   command
       .add_option("-o,--timeout", flags.timeout,
                   "for a handshake, a connect, and a client's wait for the tunnel "

@@ -49,7 +49,6 @@ void TunnelConnection::OnRead(MutableBytes bytes) {
     if (authenticated && session_ == nullptr) {
       session_ = handler_.OnAuthenticated(channel_);
       if (session_ == nullptr) return Abort("refused");
-      timer_.Start(kTickMs, kTickMs, [this] { OnTick(); });
     }
     if (!record.empty() && !TakeRecord(record)) return;
     if (used == 0 && record.empty()) break;
@@ -62,6 +61,10 @@ bool TunnelConnection::TakeRecord(ByteView record) {
   if (error != tunnel::SessionError::kNone) {
     Abort(tunnel::Describe(error));
     return false;
+  }
+  if (!lost_ && !ticking_ && session_->ready()) {
+    ticking_ = true;
+    timer_.Start(kTickMs, kTickMs, [this] { OnTick(); });
   }
   if (!lost_) handler_.OnRecord();
   return !lost_;

@@ -39,7 +39,7 @@ class TunnelHandler {
 
 class TunnelConnection final : SocketHandler, TurnTask {
  public:
-  // `handshake_ms`: for all until the peer is authenticated.
+  // `handshake_ms`: for all until the peer is authenticated and its session is ready.
   TunnelConnection(Loop& loop, Socket socket, crypto::SecureChannel channel,
                    std::uint64_t handshake_ms, TunnelHandler& handler);
   ~TunnelConnection() override;
@@ -76,6 +76,7 @@ class TunnelConnection final : SocketHandler, TurnTask {
   TunnelHandler& handler_;
   Timer timer_;
   bool lost_ = false;
+  bool ticking_ = false;  // the timer is the session's, no longer the handshake's
 };
 
 }  // namespace redwall::net

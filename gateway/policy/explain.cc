@@ -151,7 +151,9 @@ std::string Explain(const Policy& policy, std::string_view identity, const Reque
     out.append(", by rule '").append(decision.rule).append("'\n");
   }
   if (decision.would == Action::kAllow) return out;
-  out += "reply       -" + DenialText(decision, NameOf(request)) + "\n";
+  // As Redis does, the answer calls an unknown command by the name that the client wrote.
+  const std::string_view name = request.info ? request.info->name : request.command.name();
+  out += "reply       -" + DenialText(decision, name) + "\n";
   if (decision.would == Action::kDisconnect) out += "            and the connection closes\n";
   if (decision.observed) out += "mode        observe: it is recorded, and forwarded all the same\n";
   return out;

@@ -11,7 +11,8 @@ Conversation::Conversation(const Environment& environment, Outlet& outlet, audit
       subject_(std::move(subject)),
       parser_(environment.limits->request),
       scanner_(environment.limits->reply),
-      user_(std::move(user)) {}
+      first_user_(std::move(user)),
+      user_(first_user_) {}
 
 Conversation::~Conversation() { OnClosed(); }
 

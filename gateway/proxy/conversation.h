@@ -29,6 +29,7 @@
 #include "base/now.h"
 #include "gateway/audit/recorder.h"
 #include "gateway/policy/policy.h"
+#include "gateway/proxy/claim.h"
 #include "gateway/proxy/pubsub_state.h"
 #include "gateway/proxy/reply_queue.h"
 #include "resp/command_parser.h"
@@ -118,7 +119,9 @@ class Conversation {
   };
   struct Transaction {
     bool open = false;
-    bool dirty = false;  // a command in it was denied
+    bool dirty = false;            // a command in it was denied
+    bool granted = false;          // Redis has answered +OK to one of its MULTIs
+    std::uint32_t unanswered = 0;  // of its MULTIs
     std::uint32_t generation = 0;
     std::int64_t hello = 0;  // what takes effect at EXEC: HELLO's version,
     bool pubsub = false;     // and (un)subscribing
@@ -138,7 +141,8 @@ class Conversation {
   bool ExpectsReply(const resp::Command& command, resp::Verb verb);
   void NoteEffects(const resp::Command& command, resp::Verb verb, Slot& slot);
   void NoteHello(const resp::Command& command, Slot& slot);
-  void NoteQueued(const resp::Command& command, resp::Verb verb);
+  void NoteQueued(const resp::Command& command, resp::Verb verb, Slot& slot);
+  void DropTransaction(bool answered);
   void PushLocal(std::string_view text, bool closes, std::size_t bytes, const Now& now);
   void FinishUnanswered(std::size_t bytes);
   void Forward(std::string_view bytes);
@@ -150,7 +154,8 @@ class Conversation {
   bool IsOutOfBand(const resp::ReplyScanner::Frame& frame, resp::Verb confirmed) const;
   void EndReply(const resp::ReplyScanner::Frame& frame);
   void EndConfirmation(resp::Verb verb, const resp::ReplyScanner::Frame& frame);
-  void ApplyReply(const Slot& slot, bool is_error);
+  void ApplyReply(const Slot& slot, bool granted);
+  bool MayComeUnasked(char first) const;
   void AnswerAborted(const resp::ReplyScanner::Frame& frame);
   void FlushLocals();
   void FlushReplies();
@@ -173,6 +178,7 @@ class Conversation {
   Intake intake_ = Intake::kCommands;
   std::uint64_t number_ = 0;  // of the last request
   bool paused_ = false;
+  bool streams_slot_ = false;  // the last slot is that of the command in kStreaming
 
   ReplyQueue queue_;
   resp::ReplyScanner scanner_;
@@ -189,9 +195,14 @@ class Conversation {
   bool reply_mode_used_ = false;  // then an error may come without a slot
   bool monitor_ = false, raw_ = false;
   bool subscribed_by_exec_ = false;
+  // Confirmations may come without a slot until so many replies are there: CLIENT REPLY silences
+  // SUBSCRIBE's errors alone.
+  std::uint64_t loose_until_ = 0;
+  std::uint64_t awaited_ = 0, answered_ = 0;  // replies of Redis's
   std::int64_t protocol_ = 2;
-  std::int64_t db_ = 0;
-  std::string user_, client_name_;
+  const std::string first_user_;  // what RESET goes back to
+  Claim<std::int64_t> db_;
+  Claim<std::string> user_, client_name_;
 
   std::size_t charged_ = 0;  // to the budget
   bool finished_ = false;

@@ -13,6 +13,7 @@ using Result = audit::CommandEnd::Result;
 
 constexpr std::string_view kExecAbort =
     "EXECABORT Transaction discarded because of previous errors.";
+constexpr std::string_view kUnasked = "Redis sent a reply that nobody asked for";
 constexpr std::size_t kMaxWithheld =
     64 * 1024;  // a status line or an error; Redis's are far shorter
 
@@ -31,6 +32,11 @@ bool IsMonitorLine(std::string_view text) {
   return digits() && literal(".") && digits() && literal(" [");
 }
 
+// Whether Redis answers it.
+bool IsRedis(const Slot& slot) {
+  return slot.kind != Slot::Kind::kLocal && slot.kind != Slot::Kind::kSilent;
+}
+
 bool IsErrorType(char type) { return type == '-' || type == '!'; }
 
 }  // namespace
@@ -43,7 +49,7 @@ void Conversation::OnReply(std::string_view bytes, const Now& now) {
       break;
     }
     const std::string_view rest = bytes.substr(done);
-    if (!in_frame_ && !BeginFrame(rest.front(), now)) continue;  // it became raw
+    if (!in_frame_ && !BeginFrame(rest.front(), now)) continue;  // raw, or over
     std::size_t used = 0;
     const resp::ScanStatus status = scanner_.Scan(rest, used);
     if (status == resp::ScanStatus::kError) {
@@ -79,10 +85,15 @@ bool Conversation::BeginFrame(char first, const Now& now) {
   frame_bytes_ = 0;
   frame_started_us_ = now.mono_us;
   withhold_ = false;
-  if (queue_.empty()) return true;
+  if (queue_.empty()) {
+    if (MayComeUnasked(first)) return true;
+    FlushReplies();
+    Fail(kUnasked);
+    return false;
+  }
   const Slot& slot = queue_.front();
-  const bool line = first == '+' || first == '-';
-  withhold_ = line && (slot.kind == Slot::Kind::kAborted || slot.kind == Slot::Kind::kSwallowed);
+  const bool answers = first != '>' && first != '*';  // not a push, nor a message in RESP2
+  withhold_ = answers && (slot.kind == Slot::Kind::kAborted || slot.kind == Slot::Kind::kSwallowed);
   if (withhold_) FlushReplies();
   // SYNC and PSYNC are refused with an error like any command; anything else opens the replication
   // stream.
@@ -90,10 +101,23 @@ bool Conversation::BeginFrame(char first, const Now& now) {
     in_frame_ = false;
     raw_ = true;
     FlushReplies();
-    while (!queue_.empty()) FinishSlot(Result::kNone, {});
+    while (!queue_.empty()) {
+      if (queue_.front().kind == Slot::Kind::kLocal)
+        Fail("a command was refused on a replication connection");
+      FinishSlot(Result::kNone, {});
+    }
     return false;
   }
   return true;
+}
+
+// With no request unanswered: whether a frame that begins so may come. What isn't RESP is left to
+// the scanner.
+bool Conversation::MayComeUnasked(char first) const {
+  if (reply_mode_used_) return true;
+  if (first == '+') return monitor_;
+  if (first == '*') return protocol_ == 2 && (pubsub_.subscribed() || subscribed_by_exec_);
+  return std::string_view(":$_%~#,(=").find(first) == std::string_view::npos;
 }
 
 void Conversation::EndFrame() {
@@ -113,8 +137,8 @@ void Conversation::EndFrame() {
     EndReply(frame);
   } else if (!IsErrorType(frame.type) && !reply_mode_used_) {
     // An error may come unasked (maxclients, protected mode); anything else can't be Redis.
-    replies_ = {};
-    return Fail("Redis sent a reply that nobody asked for");
+    replies_.remove_suffix(std::min<std::size_t>(frame_bytes_, replies_.size()));
+    return Fail(kUnasked);
   }
   withheld_.clear();
   withhold_ = false;
@@ -126,6 +150,7 @@ bool Conversation::IsOutOfBand(const resp::ReplyScanner::Frame& frame, Verb conf
   if (frame.type == '>') return true;
   if (frame.type == '+') return monitor_ && IsMonitorLine(frame.text);
   if (frame.type != '*' || protocol_ != 2) return false;
+  if (confirmed != Verb::kOther && answered_ < loose_until_) return true;
   if (!pubsub_.subscribed() && !subscribed_by_exec_)
     return false;  // an ordinary array may look alike
   return IsPubsubMessage(frame.text) || confirmed == Verb::kSunsubscribe ||
@@ -148,58 +173,58 @@ void Conversation::EndReply(const resp::ReplyScanner::Frame& frame) {
   slot.bytes_out += frame_bytes_;
   switch (slot.kind) {
     case Slot::Kind::kAborted:
-      AnswerAborted(frame);
-      return FinishSlot(Result::kError, "EXECABORT");
+      return AnswerAborted(frame);
     case Slot::Kind::kSwallowed:
       FinishSlot(Result::kNone, {});
-      if (is_error) Fail("Redis refused the server agent's credentials after RESET");
+      if (frame.type != '+') Fail("Redis refused the server agent's credentials after RESET");
       return;
     default:
       break;
   }
   if (slot.verb == Verb::kExec && !is_error && frame.type == '*' && frame.elements > 0) {
-    if (slot.number != 0) protocol_ = slot.number;
+    if (slot.number == 2 || slot.number == 3) protocol_ = slot.number;
     if (slot.confirmations > 0) subscribed_by_exec_ = true;
   }
-  ApplyReply(slot, is_error);
+  ApplyReply(slot, !is_error && !(frame.type == '+' && frame.text == "QUEUED"));
   FinishSlot(is_error ? Result::kError : Result::kOk, frame.text);
 }
 
 // What a reply says about the connection's state; an error takes back what was assumed when the
 // command went.
-void Conversation::ApplyReply(const Slot& slot, bool is_error) {
+void Conversation::ApplyReply(const Slot& slot, bool granted) {
   switch (slot.verb) {
     case Verb::kMulti:
-      if (is_error && slot.generation != 0 && slot.generation == transaction_.generation)
+      if (slot.generation != transaction_.generation) break;  // of a transaction that is over
+      --transaction_.unanswered;
+      transaction_.granted = transaction_.granted || granted;
+      if (!transaction_.granted && transaction_.unanswered == 0)
         transaction_.open = transaction_.dirty = false;
       break;
     case Verb::kHello:
-      if (is_error) {
-        user_ = slot.text.substr(0, slot.confirmations);
-        client_name_ = slot.text.substr(slot.confirmations);
-      } else if (slot.number != 0) {
-        protocol_ = slot.number;
-      }
+      if (granted && (slot.number == 2 || slot.number == 3)) protocol_ = slot.number;
+      user_.Answer(slot.text, granted);
+      client_name_.Answer(slot.name, granted);
       break;
     case Verb::kSelect:
-      if (is_error) db_ = slot.number;
+      db_.Answer(slot.number, granted);
       break;
     case Verb::kAuth:
-      if (is_error) user_ = slot.text;
+      user_.Answer(slot.text, granted);
       break;
     case Verb::kClientSetname:
-      if (is_error) client_name_ = slot.text;
+      client_name_.Answer(slot.text, granted);
       break;
     case Verb::kMonitor:
-      monitor_ = monitor_ || !is_error;
+      monitor_ = monitor_ || granted;
       break;
     case Verb::kReset:
-      if (is_error) break;
+      db_.Answer(0, granted);
+      user_.Answer(first_user_, granted);
+      client_name_.Answer({}, granted);
+      if (!granted) break;
       protocol_ = 2;
-      db_ = 0;
       monitor_ = subscribed_by_exec_ = false;
       pubsub_.Clear();
-      client_name_.clear();
       break;
     default:
       break;
@@ -208,27 +233,37 @@ void Conversation::ApplyReply(const Slot& slot, bool is_error) {
 
 // Redis has answered the DISCARD that went in place of EXEC.
 void Conversation::AnswerAborted(const resp::ReplyScanner::Frame& frame) {
-  std::string answer;
-  if (frame.type == '+') {
-    resp::WriteError(kExecAbort, answer);
+  Slot& slot = queue_.front();
+  if (!slot.text.empty()) {
+    // EXEC itself was denied: the denial is the answer, whatever Redis says.
+  } else if (frame.type == '+') {
+    resp::WriteError(kExecAbort, slot.text);
   } else if (frame.text.starts_with("ERR DISCARD without MULTI")) {
-    resp::WriteError("ERR EXEC without MULTI", answer);  // MULTI itself had been refused
+    resp::WriteError("ERR EXEC without MULTI", slot.text);  // MULTI itself had been refused
   } else {
-    answer = withheld_;
+    slot.text = withheld_;
   }
-  queue_.front().bytes_out = answer.size();
-  outlet_.ToClient(answer);
+  outlet_.ToClient(slot.text);
+  slot.bytes_out = slot.text.size();
+  if (!slot.text.starts_with('-')) return FinishSlot(Result::kOk, {});
+  FinishSlot(Result::kError, std::string_view(slot.text).substr(1));
 }
 
 // Answers made here whose turn has come. Never in the middle of a frame of Redis's.
 void Conversation::FlushLocals() {
-  while (!finished_ && !in_frame_ && !queue_.empty() && queue_.front().kind == Slot::Kind::kLocal) {
+  while (!finished_ && !in_frame_ && !queue_.empty() && !IsRedis(queue_.front())) {
     FlushReplies();
     Slot& slot = queue_.front();
+    if (slot.kind == Slot::Kind::kSilent) {
+      ApplyReply(slot, true);
+      FinishSlot(Result::kNone, {});
+      continue;
+    }
     outlet_.ToClient(slot.text);
     slot.bytes_out = slot.text.size();
     const bool closes = slot.closes;
-    FinishSlot(Result::kError, std::string_view(slot.text).substr(1));
+    const bool silent = slot.text.empty();  // a protocol error under CLIENT REPLY OFF
+    FinishSlot(Result::kError, std::string_view(slot.text).substr(silent ? 0 : 1));
     if (closes) finished_ = true;
   }
 }
@@ -250,7 +285,9 @@ void Conversation::FinishSlot(Result result, std::string_view text) {
         {result, result == Result::kError ? word : std::string_view(), slot.bytes_in,
          slot.bytes_out, slot.first_byte_us < 0 ? -1 : slot.first_byte_us - slot.arrived_us});
   }
+  if (IsRedis(slot)) ++answered_;
   queue_.Pop();
+  if (queue_.empty()) streams_slot_ = false;
 }
 
 }  // namespace redwall::proxy

@@ -68,7 +68,10 @@ std::size_t Conversation::TakeRequests(std::string_view input, const Now& now) {
         wait = true;
         break;
       case resp::ParseStatus::kHead:
-        wait = !TakeHead(rest, now, used);
+        // Where more is here than may be looked at, the next Parse says so.
+        if (TakeHead(rest, now, used)) break;
+        wait = rest.size() <= environment_.limits->request.max_inspected;
+        used = 0;
         break;
       case resp::ParseStatus::kCommand:
         TakeCommand(rest.substr(0, used), now);
@@ -85,7 +88,10 @@ std::size_t Conversation::TakeRequests(std::string_view input, const Now& now) {
         break;
     }
     if (!wait) done += used;
-    paused_ = queue_.size() >= environment_.limits->max_pending;
+    if (queue_.size() >= environment_.limits->max_pending) {
+      FlushLocals();  // no reply will come for these
+      paused_ = queue_.size() >= environment_.limits->max_pending;
+    }
   }
   FlushForward();
   FlushLocals();
@@ -106,9 +112,17 @@ void Conversation::TakeCommand(std::string_view raw, const Now& now) {
       info ? resp::ExtractKeys(*info, command, keys_) : resp::KeyStatus::kUnknown;
   if (!info) keys_.clear();
   const policy::Request request{command, info, keys_, keys};
-  if (!Examine(request, raw.size(), now)) return Forward(kEmptyRequest);
+  // An EXEC with arguments ends a transaction, too (rejectCommand).
+  const bool is_exec = info && info->verb == Verb::kExec;
+  const bool is_meant = is_exec || (info && resp::ArityHolds(*info, command.argc()));
+  const std::size_t slots = queue_.size();
+  if (!Examine(request, raw.size(), now)) {
+    if (is_exec && transaction_.open && intake_ == Intake::kCommands)
+      return DropTransaction(queue_.size() > slots);
+    return Forward(kEmptyRequest);
+  }
 
-  const Verb verb = info && resp::ArityHolds(*info, command.argc()) ? info->verb : Verb::kOther;
+  const Verb verb = is_meant ? info->verb : Verb::kOther;
   if (verb == Verb::kExec && transaction_.open && transaction_.dirty) {
     Forward(kDiscard);
   } else if (command.canonical()) {
@@ -127,6 +141,10 @@ bool Conversation::TakeHead(std::string_view input, const Now& now, std::size_t&
   if (command.size() == 0) return false;
   const resp::CommandInfo* info = environment_.table->Find(command);
   if (info ? info->verb != Verb::kOther : command.size() < 2) return false;
+  if (IsCrossProtocol(command)) {
+    Fail("a web browser's request, not a Redis client's");
+    return true;
+  }
   const resp::KeyStatus keys =
       info ? resp::ExtractKeys(*info, command, keys_) : resp::KeyStatus::kUnknown;
   if (!info) keys_.clear();
@@ -135,10 +153,12 @@ bool Conversation::TakeHead(std::string_view input, const Now& now, std::size_t&
   ++number_;
   const policy::Request request{command, info, keys_, keys};
   const bool allowed = Examine(request, 0, now);
+  const std::size_t slots = queue_.size();
   if (allowed) Admit(command, Verb::kOther, 0, now);
+  streams_slot_ = queue_.size() > slots;
   parser_.StreamRest();
   used = parser_.consumed();
-  intake_ = finished_ ? Intake::kClosed : allowed ? Intake::kStreaming : Intake::kDiscarding;
+  if (intake_ == Intake::kCommands) intake_ = allowed ? Intake::kStreaming : Intake::kDiscarding;
   if (!allowed) {
     Forward(kEmptyRequest);
     return true;
@@ -157,9 +177,11 @@ void Conversation::TakeBody(std::string_view piece, bool end) {
   if (intake_ == Intake::kStreaming) {
     Forward(piece);
     FlushForward();  // a rewritten piece is the parser's, and lives only until its next call
-    if (!queue_.empty()) queue_.back().bytes_in += piece.size();
+    if (streams_slot_) queue_.back().bytes_in += piece.size();
   }
-  if (end) intake_ = Intake::kCommands;
+  if (!end || intake_ == Intake::kClosed) return;
+  intake_ = Intake::kCommands;
+  streams_slot_ = false;
 }
 
 void Conversation::TakeProtocolError(const Now& now) {
@@ -167,7 +189,18 @@ void Conversation::TakeProtocolError(const Now& now) {
   record_.clear();
   intake_ = Intake::kClosed;
   if (raw_) return Fail(failure_);
+  if (streams_slot_) {
+    // Redis has half of this command, and will never answer it.
+    Slot& slot = queue_.back();
+    slot.kind = Slot::Kind::kLocal;
+    slot.closes = true;
+    resp::WriteError(parser_.error(), slot.text);
+    streams_slot_ = false;
+    --awaited_;
+    return;
+  }
   PushLocal(parser_.error(), true, 0, now);
+  if (reply_mode_ == ReplyMode::kOff || skip_next_) queue_.back().text.clear();
 }
 
 // Policy and audit. False: the command was refused and answered.
@@ -182,9 +215,10 @@ bool Conversation::Examine(const policy::Request& request, std::size_t bytes, co
   }
   record_.clear();
   if (recorder.enabled() && recorder.Wants(rules.audit(), request, decision)) {
-    recorder.BeginCommand(
-        rules.audit(),
-        {subject_, number_, user_, db_, client_name_, request, decision, now.wall_us}, record_);
+    recorder.BeginCommand(rules.audit(),
+                          {subject_, number_, user_.value(), db_.value(), client_name_.value(),
+                           request, decision, now.wall_us},
+                          record_);
   }
   if (decision.action == policy::Action::kAllow) return true;
   const std::string_view name = request.info ? request.info->name : request.command.name();
@@ -230,32 +264,55 @@ void Conversation::FinishUnanswered(std::size_t bytes) {
 void Conversation::Admit(const resp::Command& command, Verb verb, std::size_t bytes,
                          const Now& now) {
   if (raw_) return FinishUnanswered(bytes);
-  if (!ExpectsReply(command, verb)) {
+  const bool silent = !ExpectsReply(command, verb);
+  // What changes the meaning of replies waits for those that are still due.
+  const bool in_turn = verb == Verb::kHello || verb == Verb::kReset || verb == Verb::kMonitor;
+  if (silent && !(in_turn && !queue_.empty())) {
     Slot unanswered;
+    unanswered.verb = verb;
     NoteEffects(command, verb, unanswered);
-    ApplyReply(unanswered, false);
-    return FinishUnanswered(bytes);
+    if (unanswered.kind == Slot::Kind::kPubsub) loose_until_ = awaited_ + 1;
+    ApplyReply(unanswered, true);
+    FinishUnanswered(bytes);
+  } else {
+    Slot& slot = queue_.Push();
+    if (silent) {
+      slot.kind = Slot::Kind::kSilent;
+    } else {
+      ++awaited_;
+    }
+    slot.verb = verb;
+    slot.arrived_us = now.mono_us;
+    slot.bytes_in = bytes;
+    slot.record.swap(record_);
+    NoteEffects(command, verb, slot);
   }
-  Slot& slot = queue_.Push();
-  slot.verb = verb;
-  slot.arrived_us = now.mono_us;
-  slot.bytes_in = bytes;
-  slot.record.swap(record_);
-  NoteEffects(command, verb, slot);
   if (verb == Verb::kReset && !environment_.login.empty()) {
     Forward(environment_.login);
     queue_.Push().kind = Slot::Kind::kSwallowed;
+    ++awaited_;
   }
+}
+
+// EXEC was refused here: nothing of the transaction is executed, and it is over, as where Redis's
+// own ACL refuses EXEC.
+void Conversation::DropTransaction(bool answered) {
+  Forward(kDiscard);
+  transaction_.open = transaction_.dirty = false;
+  if (!answered) return;
+  queue_.back().kind = Slot::Kind::kAborted;
+  ++awaited_;
 }
 
 // Follows clientReplyCommand() and resetClient(): what is said now may silence later replies.
 bool Conversation::ExpectsReply(const resp::Command& command, Verb verb) {
   if (verb == Verb::kReset) {
     reply_mode_ = ReplyMode::kOn;
-    skip_next_ = false;
-    return true;
+    return !std::exchange(skip_next_, false);  // RESET itself is skipped, too
   }
-  if (verb == Verb::kClientReply && !transaction_.open && command.argc() == 3) {
+  // Not allowed in this context. Where replies are still due, it may be over by then.
+  const bool refused = queue_.empty() && protocol_ == 2 && pubsub_.subscribed();
+  if (verb == Verb::kClientReply && !transaction_.open && !refused && command.argc() == 3) {
     reply_mode_used_ = true;
     const std::string_view mode = command.arg(2);
     if (EqualsFolded(mode, "on")) {
@@ -265,6 +322,7 @@ bool Conversation::ExpectsReply(const resp::Command& command, Verb verb) {
     }
     if (EqualsFolded(mode, "off")) {
       reply_mode_ = ReplyMode::kOff;
+      skip_next_ = false;
       return false;
     }
     if (EqualsFolded(mode, "skip")) {
@@ -273,16 +331,19 @@ bool Conversation::ExpectsReply(const resp::Command& command, Verb verb) {
     }
   }
   if (reply_mode_ == ReplyMode::kOff || std::exchange(skip_next_, false)) return false;
-  return !(verb == Verb::kReplconf && command.argc() >= 2 &&
+  return !(verb == Verb::kReplconf && !transaction_.open && command.argc() >= 2 &&
            (EqualsFolded(command.arg(1), "ack") || EqualsFolded(command.arg(1), "getack")));
 }
 
 void Conversation::NoteEffects(const resp::Command& command, Verb verb, Slot& slot) {
-  if (transaction_.open && IsQueued(verb)) return NoteQueued(command, verb);
+  if (transaction_.open && IsQueued(verb)) return NoteQueued(command, verb, slot);
   switch (verb) {
     case Verb::kMulti:
-      if (transaction_.open) break;  // nested: an error, and the transaction stays
-      transaction_ = {.open = true, .generation = transaction_.generation + 1};
+      // A nested one is an error, and the transaction stays; but then the first one may turn out to
+      // have been refused.
+      if (!transaction_.open)
+        transaction_ = {.open = true, .generation = transaction_.generation + 1};
+      ++transaction_.unanswered;
       slot.generation = transaction_.generation;
       break;
     case Verb::kExec:
@@ -297,6 +358,9 @@ void Conversation::NoteEffects(const resp::Command& command, Verb verb, Slot& sl
       break;
     case Verb::kReset:
       transaction_.open = transaction_.dirty = false;
+      db_.Ask(0);
+      user_.Ask(first_user_);
+      client_name_.Ask({});
       break;
     case Verb::kQuit:
       intake_ = Intake::kClosed;
@@ -305,16 +369,16 @@ void Conversation::NoteEffects(const resp::Command& command, Verb verb, Slot& sl
       NoteHello(command, slot);
       break;
     case Verb::kSelect:
-      slot.number = db_;
-      if (!ReadNumber(command.arg(1), db_)) db_ = slot.number;
+      if (!ReadNumber(command.arg(1), slot.number)) slot.number = db_.value();
+      db_.Ask(slot.number);
       break;
     case Verb::kAuth:
-      slot.text = user_;
-      user_ = command.argc() == 3 ? command.arg(1).substr(0, kMaxNoted) : "default";
+      slot.text = command.argc() == 3 ? command.arg(1).substr(0, kMaxNoted) : "default";
+      user_.Ask(slot.text);
       break;
     case Verb::kClientSetname:
-      slot.text = client_name_;
-      client_name_ = command.arg(2).substr(0, kMaxNoted);
+      slot.text = command.arg(2).substr(0, kMaxNoted);
+      client_name_.Ask(slot.text);
       break;
     default:
       if (!IsPubsub(verb)) break;
@@ -327,28 +391,36 @@ void Conversation::NoteEffects(const resp::Command& command, Verb verb, Slot& sl
 // HELLO [protover [AUTH username password] [SETNAME clientname]]
 void Conversation::NoteHello(const resp::Command& command, Slot& slot) {
   if (command.argc() < 2 || !ReadNumber(command.arg(1), slot.number)) slot.number = 0;
-  slot.confirmations = static_cast<std::uint32_t>(user_.size());
-  slot.text = user_ + client_name_;
+  slot.text = user_.value();
+  slot.name = client_name_.value();
   for (std::size_t i = 2; i + 1 < command.argc(); ++i) {
     if (EqualsFolded(command.arg(i), "auth") && i + 2 < command.argc()) {
-      user_ = command.arg(i + 1).substr(0, kMaxNoted);
+      slot.text = command.arg(i + 1).substr(0, kMaxNoted);
       i += 2;
     } else if (EqualsFolded(command.arg(i), "setname")) {
-      client_name_ = command.arg(i + 1).substr(0, kMaxNoted);
-      ++i;
+      slot.name = command.arg(++i).substr(0, kMaxNoted);
     } else {
-      return;  // a syntax error to Redis: its reply takes back what was noted
+      break;  // a syntax error to Redis
     }
   }
+  user_.Ask(slot.text);
+  client_name_.Ask(slot.name);
 }
 
-// Inside MULTI: Redis answers +QUEUED, and the command takes effect at EXEC.
-void Conversation::NoteQueued(const resp::Command& command, Verb verb) {
-  if (verb == Verb::kHello && command.argc() >= 2) {
-    if (!ReadNumber(command.arg(1), transaction_.hello)) transaction_.hello = 0;
-  }
+// Inside MULTI: Redis answers +QUEUED, and the command takes effect at EXEC. Where MULTI turns out
+// to have been refused, some of them have taken effect at once.
+void Conversation::NoteQueued(const resp::Command& command, Verb verb, Slot& slot) {
   if (verb == Verb::kClientReply) reply_mode_used_ = true;
-  if (IsPubsub(verb)) transaction_.pubsub = true;
+  if (verb == Verb::kHello) {
+    NoteHello(command, slot);
+    transaction_.hello = slot.number;
+  } else if (IsPubsub(verb)) {
+    slot.kind = Slot::Kind::kPubsub;
+    slot.confirmations = static_cast<std::uint32_t>(command.argc() - 1);
+    transaction_.pubsub = true;
+  } else if (verb != Verb::kMonitor) {
+    slot.verb = Verb::kOther;
+  }
 }
 
 void Conversation::Forward(std::string_view bytes) {

@@ -19,24 +19,24 @@ struct Slot {
     kForwarded,  // one reply from Redis
     kPubsub,     // `confirmations` of (un)subscribing, or one error
     kLocal,      // made here: `text`, complete with its CRLF
-    kAborted,    // EXEC of a transaction with a denied command: Redis was told DISCARD
+    kAborted,    // EXEC, denied or with a denied command before it: Redis was told DISCARD
+    kSilent,     // no reply comes (CLIENT REPLY); what it does is done when its turn comes
     kSwallowed,  // a command of our own (AUTH after RESET): its reply is nobody's
   };
   Kind kind = Kind::kForwarded;
   resp::Verb verb = resp::Verb::kOther;
   bool closes = false;              // kLocal: the connection ends behind it
   std::uint32_t confirmations = 0;  // kPubsub; 0: as many as there are subscriptions when its turn
-                                    // comes. EXEC: 1 where the transaction (un)subscribes. HELLO:
-                                    // bytes of the user's name in `text`
-  std::uint32_t generation = 0;     // MULTI that opened a transaction: which one
-  std::int64_t number =
-      0;  // SELECT: the database before; HELLO, EXEC: the protocol version asked for
-  std::int64_t arrived_us = 0;  // monotonic
+                                    // comes. EXEC: 1 where the transaction (un)subscribes
+  std::uint32_t generation = 0;     // MULTI: which transaction it opens, or is nested in
+  std::int64_t number = 0;          // SELECT: the database; HELLO, EXEC: the protocol version
+  std::int64_t arrived_us = 0;      // monotonic
   std::int64_t first_byte_us = -1;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
-  std::string text;    // kLocal; else what an error restores: the user (AUTH), the client's
-                       // name (CLIENT SETNAME), or both behind each other (HELLO)
+  // kLocal, kAborted: the answer; AUTH, HELLO: the user asked for; CLIENT SETNAME: the name
+  std::string text;
+  std::string name;    // HELLO: the client's name asked for
   std::string record;  // the audit line's beginning; empty: not recorded
 };
 

@@ -144,6 +144,23 @@ def test_conversations_byte_for_byte(scene):
     pair.check_sound()
 
 
+def test_subscriptions_inside_of_a_transaction_one_after_another(scene):
+    """In RESP2 EXEC's reply then has more elements than its header says: one for each channel."""
+    redis = scene.redis()
+    pair = scene.pair(redis)
+    script = ["MULTI", "SUBSCRIBE a b", "UNSUBSCRIBE", "GET a", "EXEC"]
+    direct, through = scene.wire(redis.address), pair.wire()
+    expected, _ = conversation(redis.address, script)
+    for wire in (direct, through):
+        wire.send(b"".join(encode(*command.split()) for command in script))
+        check_equal(
+            wire.exactly(expected.index(b"-ERR")), expected[: expected.index(b"-ERR")], "EXEC"
+        )
+        check(wire.silent(0.5), "more than Redis says, or the end")
+        check_equal(wire.call("SET", "a", "b"), b"+OK\r\n", "the next command")
+    pair.check_sound()
+
+
 def test_a_blocked_client_is_served_by_another(scene):
     redis = scene.redis()
     pair = scene.pair(redis)

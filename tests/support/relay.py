@@ -14,6 +14,7 @@ choices are made (slice sizes, times of resets); the network's own timing is not
 import argparse
 import collections
 import random
+import signal
 import socket
 import struct
 import sys
@@ -403,10 +404,11 @@ def main():
     except (ValueError, TypeError, OSError) as error:
         sys.exit(f"relay.py: {error}")
     print(f"listening on {relay.address}", flush=True)
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        relay.close()
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    over.wait()
+    relay.close()
     for connection in relay.connections if options.record else []:
         for direction in (connection.up, connection.down):
             with open(f"{options.record}-{connection.number}-{direction.name}", "wb") as file:

@@ -61,6 +61,7 @@ struct SiteOptions {
   std::string user = {};
   std::string audit = {};  // file; empty: none
   std::string side = "server";
+  Budget* budget = nullptr;
 };
 
 class Site final : public Outlet {
@@ -75,8 +76,8 @@ class Site final : public Outlet {
                                                    .gate = &gate_,
                                                    .recorder = &recorder_,
                                                    .limits = &options_.limits,
-                                                   .budget = nullptr,
-                                                   .login = options_.login},
+                                                   .login = options_.login,
+                                                   .budget = options_.budget},
                                        *this, subject, options_.user);
   }
 

@@ -135,6 +135,15 @@ TEST_CASE("A CLIENT REPLY that Redis doesn't understand is answered") {
   CHECK(site.to_client == "-ERR syntax error\r\n-ERR wrong number of arguments\r\n" + kNo);
 }
 
+TEST_CASE("While subscribed in RESP2, CLIENT REPLY is refused with an error and silences nothing") {
+  Site site({.policy = kNoWipes});
+  site.Run({"SUBSCRIBE", "a"}, Confirmation("subscribe", "a", 1));
+  site.TakeClient();
+  site.Request(kOff + kFlush);
+  site.Reply("-ERR Can't execute 'client|reply'\r\n");
+  CHECK(site.to_client == "-ERR Can't execute 'client|reply'\r\n" + kNo);
+}
+
 TEST_CASE("A transaction in silence is still not executed when a command in it was denied") {
   Site site({.policy = kNoWipes});
   site.Request(kOff + Wire({"MULTI"}) + kFlush + Wire({"SET", "a", "1"}) + Wire({"EXEC"}));

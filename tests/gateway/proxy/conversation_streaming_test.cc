@@ -159,7 +159,8 @@ TEST_CASE(
     CHECK(site.finished());
   }
   Site denied({.policy = kNoWipes});
-  denied.Request("*4\r\n$3\r\nSET\r\n$8\r\nsecret:1\r\n$100000\r\n" + Value(100000) + "\r\nx5\r\n");
+  denied.Request("*4\r\n$3\r\nSET\r\n$8\r\nsecret:1\r\n$100000\r\n" + Value(100000) + "\r\nx5\r\n",
+                 1000);
   CHECK(denied.to_client == kNoSecret + "-ERR Protocol error: expected '$', got 'x'\r\n");
   CHECK(denied.finished());
 }

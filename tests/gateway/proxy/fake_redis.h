@@ -99,7 +99,9 @@ class FakeRedis {
     queued.swap(queued_);
     if (dirty_) return Say("-EXECABORT Transaction discarded because of previous errors.\r\n");
     Say("*" + std::to_string(queued.size()) + "\r\n");
+    in_exec_ = true;
     for (const Arguments& a : queued) Execute(a);
+    in_exec_ = false;
   }
 
   void Discard() {
@@ -121,7 +123,7 @@ class FakeRedis {
   void Execute(const Arguments& a) {
     const std::string& name = a[0];
     // Messages come between replies, never inside of one.
-    if (!multi_ && !channels_.empty() && (name == "PING" || name == "GET")) Deliver();
+    if (!in_exec_ && !channels_.empty() && (name == "PING" || name == "GET")) Deliver();
     if (name == "PING") {
       if (protocol_ == 2 && !channels_.empty()) return Say("*2\r\n$4\r\npong\r\n$0\r\n\r\n");
       return Say("+PONG\r\n");
@@ -203,7 +205,7 @@ class FakeRedis {
   std::vector<Arguments> queued_;
   std::set<std::string> channels_;
   int protocol_ = 2;
-  bool multi_ = false, dirty_ = false;
+  bool multi_ = false, dirty_ = false, in_exec_ = false;
   bool off_ = false, skip_ = false, skip_next_ = false;
 };
 
