@@ -123,8 +123,10 @@ class Conversation {
     bool granted = false;          // Redis has answered +OK to one of its MULTIs
     std::uint32_t unanswered = 0;  // of its MULTIs
     std::uint32_t generation = 0;
-    std::int64_t hello = 0;  // what takes effect at EXEC: HELLO's version,
-    bool pubsub = false;     // and (un)subscribing
+    std::int64_t hello = 0;   // what takes effect at EXEC: HELLO's version,
+    bool subscribes = false;  // (un)subscribing,
+    std::uint32_t extra = 0;  // which makes EXEC's reply longer by so many frames
+    PubsubState pubsub;       // and leaves this
   };
   enum class ReplyMode : std::uint8_t { kOn, kOff };
 
@@ -152,6 +154,8 @@ class Conversation {
   bool BeginFrame(char first, const Now& now);
   void EndFrame();
   bool IsOutOfBand(const resp::ReplyScanner::Frame& frame, resp::Verb confirmed) const;
+  void EndExec(Slot& slot);
+  void EndRestOfExec();
   void EndReply(const resp::ReplyScanner::Frame& frame);
   void EndConfirmation(resp::Verb verb, const resp::ReplyScanner::Frame& frame);
   void ApplyReply(const Slot& slot, bool granted);
@@ -194,7 +198,6 @@ class Conversation {
   bool skip_next_ = false;        // CLIENT REPLY SKIP
   bool reply_mode_used_ = false;  // then an error may come without a slot
   bool monitor_ = false, raw_ = false;
-  bool subscribed_by_exec_ = false;
   // Confirmations may come without a slot until so many replies are there: CLIENT REPLY silences
   // SUBSCRIBE's errors alone.
   std::uint64_t loose_until_ = 0;

@@ -116,7 +116,7 @@ bool Conversation::BeginFrame(char first, const Now& now) {
 bool Conversation::MayComeUnasked(char first) const {
   if (reply_mode_used_) return true;
   if (first == '+') return monitor_;
-  if (first == '*') return protocol_ == 2 && (pubsub_.subscribed() || subscribed_by_exec_);
+  if (first == '*') return protocol_ == 2 && pubsub_.subscribed();
   return std::string_view(":$_%~#,(=").find(first) == std::string_view::npos;
 }
 
@@ -127,8 +127,10 @@ void Conversation::EndFrame() {
                              ? ConfirmedVerb(frame.text)
                              : Verb::kOther;
   const bool has_slot = !queue_.empty();
-  if (has_slot && confirmed != Verb::kOther && queue_.front().kind == Slot::Kind::kPubsub &&
-      queue_.front().verb == confirmed) {
+  if (has_slot && queue_.front().executed) {
+    EndRestOfExec();
+  } else if (has_slot && confirmed != Verb::kOther && queue_.front().kind == Slot::Kind::kPubsub &&
+             queue_.front().verb == confirmed) {
     EndConfirmation(confirmed, frame);
   } else if (IsOutOfBand(frame, confirmed)) {
     pubsub_.Confirm(confirmed, frame.last_integer);
@@ -151,10 +153,8 @@ bool Conversation::IsOutOfBand(const resp::ReplyScanner::Frame& frame, Verb conf
   if (frame.type == '+') return monitor_ && IsMonitorLine(frame.text);
   if (frame.type != '*' || protocol_ != 2) return false;
   if (confirmed != Verb::kOther && answered_ < loose_until_) return true;
-  if (!pubsub_.subscribed() && !subscribed_by_exec_)
-    return false;  // an ordinary array may look alike
-  return IsPubsubMessage(frame.text) || confirmed == Verb::kSunsubscribe ||
-         (confirmed != Verb::kOther && subscribed_by_exec_);
+  if (!pubsub_.subscribed()) return false;  // an ordinary array may look alike
+  return IsPubsubMessage(frame.text) || confirmed == Verb::kSunsubscribe;
 }
 
 void Conversation::EndConfirmation(Verb verb, const resp::ReplyScanner::Frame& frame) {
@@ -163,6 +163,21 @@ void Conversation::EndConfirmation(Verb verb, const resp::ReplyScanner::Frame& f
   slot.bytes_out += frame_bytes_;
   if (slot.confirmations == 0) slot.confirmations = pubsub_.ConfirmationsOfAll(verb);
   pubsub_.Confirm(verb, frame.last_integer);
+  if (--slot.confirmations == 0) FinishSlot(Result::kOk, {});
+}
+
+// EXEC's array is there. Where the transaction (un)subscribes, each channel has put an element of
+// its own into it, so that the last replies stand behind it.
+void Conversation::EndExec(Slot& slot) {
+  if (slot.number == 2 || slot.number == 3) protocol_ = slot.number;
+  if (slot.pubsub) pubsub_ = *slot.pubsub;
+  slot.executed = slot.confirmations > 0;
+  if (!slot.executed) FinishSlot(Result::kOk, {});
+}
+
+void Conversation::EndRestOfExec() {
+  Slot& slot = queue_.front();
+  slot.bytes_out += frame_bytes_;
   if (--slot.confirmations == 0) FinishSlot(Result::kOk, {});
 }
 
@@ -181,10 +196,7 @@ void Conversation::EndReply(const resp::ReplyScanner::Frame& frame) {
     default:
       break;
   }
-  if (slot.verb == Verb::kExec && !is_error && frame.type == '*' && frame.elements > 0) {
-    if (slot.number == 2 || slot.number == 3) protocol_ = slot.number;
-    if (slot.confirmations > 0) subscribed_by_exec_ = true;
-  }
+  if (slot.verb == Verb::kExec && frame.type == '*' && frame.elements > 0) return EndExec(slot);
   ApplyReply(slot, !is_error && !(frame.type == '+' && frame.text == "QUEUED"));
   FinishSlot(is_error ? Result::kError : Result::kOk, frame.text);
 }
@@ -223,7 +235,7 @@ void Conversation::ApplyReply(const Slot& slot, bool granted) {
       client_name_.Answer({}, granted);
       if (!granted) break;
       protocol_ = 2;
-      monitor_ = subscribed_by_exec_ = false;
+      monitor_ = false;
       pubsub_.Clear();
       break;
     default:

@@ -341,8 +341,12 @@ void Conversation::NoteEffects(const resp::Command& command, Verb verb, Slot& sl
     case Verb::kMulti:
       // A nested one is an error, and the transaction stays; but then the first one may turn out to
       // have been refused.
-      if (!transaction_.open)
-        transaction_ = {.open = true, .generation = transaction_.generation + 1};
+      if (!transaction_.open) {
+        const std::uint32_t generation = transaction_.generation + 1;
+        transaction_ = Transaction();
+        transaction_.open = true;
+        transaction_.generation = generation;
+      }
       ++transaction_.unanswered;
       slot.generation = transaction_.generation;
       break;
@@ -350,7 +354,8 @@ void Conversation::NoteEffects(const resp::Command& command, Verb verb, Slot& sl
       if (!transaction_.open) break;
       if (transaction_.dirty) slot.kind = Slot::Kind::kAborted;
       slot.number = transaction_.hello;
-      slot.confirmations = transaction_.pubsub ? 1 : 0;
+      slot.confirmations = transaction_.extra;
+      if (transaction_.subscribes) slot.pubsub = transaction_.pubsub;
       transaction_.open = transaction_.dirty = false;
       break;
     case Verb::kDiscard:
@@ -417,7 +422,8 @@ void Conversation::NoteQueued(const resp::Command& command, Verb verb, Slot& slo
   } else if (IsPubsub(verb)) {
     slot.kind = Slot::Kind::kPubsub;
     slot.confirmations = static_cast<std::uint32_t>(command.argc() - 1);
-    transaction_.pubsub = true;
+    if (!std::exchange(transaction_.subscribes, true)) transaction_.pubsub = pubsub_;
+    transaction_.extra += transaction_.pubsub.Assume(verb, slot.confirmations) - 1;
   } else if (verb != Verb::kMonitor) {
     slot.verb = Verb::kOther;
   }

@@ -54,11 +54,24 @@ void PubsubState::Confirm(Verb verb, std::int64_t count) {
   }
 }
 
-std::uint32_t PubsubState::ConfirmationsOfAll(Verb verb) const {
-  const std::int64_t now = verb == Verb::kUnsubscribe    ? channels_
-                           : verb == Verb::kPunsubscribe ? patterns_
-                                                         : shard_channels_;
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(now, 1, 0x7fffffff));
+std::int64_t& PubsubState::CountOf(Verb verb) {
+  const bool channels = verb == Verb::kSubscribe || verb == Verb::kUnsubscribe;
+  const bool patterns = verb == Verb::kPsubscribe || verb == Verb::kPunsubscribe;
+  return channels ? channels_ : patterns ? patterns_ : shard_channels_;
+}
+
+std::uint32_t PubsubState::Assume(Verb verb, std::uint32_t named) {
+  std::int64_t& count = CountOf(verb);
+  const std::uint32_t confirmations = named > 0 ? named : ConfirmationsOfAll(verb);
+  const bool more =
+      verb == Verb::kSubscribe || verb == Verb::kPsubscribe || verb == Verb::kSsubscribe;
+  count =
+      std::clamp<std::int64_t>(more ? count + confirmations : count - confirmations, 0, 0x7fffffff);
+  return confirmations;
+}
+
+std::uint32_t PubsubState::ConfirmationsOfAll(Verb verb) {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(CountOf(verb), 1, 0x7fffffff));
 }
 
 }  // namespace redwall::proxy

@@ -7,9 +7,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "gateway/proxy/pubsub_state.h"
 #include "resp/command_table.h"
 
 namespace redwall::proxy {
@@ -26,11 +28,13 @@ struct Slot {
   Kind kind = Kind::kForwarded;
   resp::Verb verb = resp::Verb::kOther;
   bool closes = false;              // kLocal: the connection ends behind it
+  bool executed = false;            // EXEC: its array has come, and `confirmations` frames follow
   std::uint32_t confirmations = 0;  // kPubsub; 0: as many as there are subscriptions when its turn
-                                    // comes. EXEC: 1 where the transaction (un)subscribes
+                                    // comes. EXEC: frames by which its reply outgrows its array
   std::uint32_t generation = 0;     // MULTI: which transaction it opens, or is nested in
   std::int64_t number = 0;          // SELECT: the database; HELLO, EXEC: the protocol version
   std::int64_t arrived_us = 0;      // monotonic
+  std::optional<PubsubState> pubsub;  // EXEC of a transaction that (un)subscribes: after it
   std::int64_t first_byte_us = -1;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
