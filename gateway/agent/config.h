@@ -27,7 +27,7 @@ struct Limits {
   std::size_t max_unauthenticated =
       100;  // tunnel connections at once that haven't proved themselves
   std::size_t max_held = 512 * 1024 * 1024;  // see proxy::Budget
-  std::size_t max_tunnels = 256;           // server: of one identity at once
+  std::size_t max_tunnels = 256;             // server: of one identity at once
   proxy::ConversationLimits conversation;
   // As many stream windows as max_streams: slow readers must not use up what the others need.
   tunnel::SessionLimits session{.session_window = 256 * 1024 * 1024};

@@ -153,8 +153,7 @@ Result<agent::ServerConfig, ConfigError> ServerConfigOf(const Flags& flags) {
     const auto added = add_route(route.substr(0, equals), "--route", route.substr(equals + 1));
     if (!added) return added.error();
   }
-  if (const auto checked = agent::Check(config); !checked)
-    return InFile(flags, checked.error());
+  if (const auto checked = agent::Check(config); !checked) return InFile(flags, checked.error());
   return config;
 }
 
@@ -183,8 +182,7 @@ Result<agent::ClientConfig, ConfigError> ClientConfigOf(const Flags& flags) {
   } else if (!flags.routes.empty()) {
     return ConfigError{"--route: needs -s"};
   }
-  if (const auto checked = agent::Check(config); !checked)
-    return InFile(flags, checked.error());
+  if (const auto checked = agent::Check(config); !checked) return InFile(flags, checked.error());
   return config;
 }
 

@@ -117,7 +117,7 @@ TEST_CASE("an explanation of an unknown command, of nobody, and in observe mode"
   Has(unknown, "command     nope (not known)\n");
   Has(unknown, "decision    deny, the policy's answer to unknown commands\n");
   Has(unknown,
-      "reply       -NOPERM redwall: 'nope' is not a known command and the policy denies those\n");
+      "reply       -NOPERM redwall: 'NoPe' is not a known command and the policy denies those\n");
   const std::string observed =
       Explained("GET a", "x", R"({"version": 1, "mode": "observe", "default": "deny"})");
   CHECK(observed.ends_with("mode        observe: it is recorded, and forwarded all the same\n"));
