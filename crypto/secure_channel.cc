@@ -129,6 +129,7 @@ struct SecureChannel::State {
   Phase phase = Phase::kAwaitMessage1;
   ChannelError error = ChannelError::kNone;
   std::string peer;
+  Hash peer_proof{};
   std::string key_name;
 
   // Of the handshake; let go of when it is over.
@@ -248,10 +249,12 @@ void SecureChannel::State::ReadMessage1() {
       handshake->ReadMessage(MutableBytes(scratch).subspan(kHeaderSize, suite->noise_size));
   if (!payload) return Fail(ErrorOf(payload.error()));
   std::string peer_name = key_name;
+  if (!suite->identities) peer_proof = NoiseHash({key->psk.bytes()});
   if (suite->identities) {
     const AuthorizedAgent* const agent = keyring->FindAgent(*handshake->remote_static());
     if (agent == nullptr) return Fail(ChannelError::kUnknownAgent);
     peer_name = agent->name;
+    peer_proof = NoiseHash({agent->public_key});
   }
   if (!replays->Insert(received())) return Fail(ChannelError::kReplayed);
   WriteMessage2(std::move(peer_name));
@@ -361,6 +364,7 @@ ByteView SecureChannel::handshake_hash() const {
 }
 
 const std::string& SecureChannel::peer() const { return state_->peer; }
+const Hash& SecureChannel::peer_proof() const { return state_->peer_proof; }
 const std::string& SecureChannel::key_name() const { return state_->key_name; }
 
 }  // namespace redwall::crypto

@@ -25,6 +25,7 @@
 #include "base/result.h"
 #include "crypto/key_file.h"
 #include "crypto/keyring.h"
+#include "crypto/primitives.h"
 
 namespace redwall::crypto {
 
@@ -106,6 +107,9 @@ class SecureChannel {
   // The peer's authenticated name: responder: the authorized agent's name (0x11) or the shared
   // key's name (0x01). Initiator: the shared key's name, or "server". Empty before it is known.
   const std::string& peer() const;
+  // Responder: the NoiseHash of the key by which the peer proved that name, its public key (0x11)
+  // or the shared key's psk (0x01); tells whether the same key is still in force later.
+  const Hash& peer_proof() const;
   // The name of the shared key in use; empty where none is.
   const std::string& key_name() const;
 

@@ -53,7 +53,7 @@ void ReadAgent(const json::Value& object, ServerKeys& keys,
   }
   for (const char* later : {"from", "not_after", "redis_user"}) object.NotYet(later);
   object.Finish();
-  keys.proofs[agent.name] = crypto::NoiseHash({agent.public_key});
+  keys.proofs.emplace(agent.name, crypto::NoiseHash({agent.public_key}));
   agents.push_back(std::move(agent));
   keys.agents.push_back(std::move(rights));
 }
@@ -79,11 +79,6 @@ Result<ClientKeys, ConfigError> ReadClientKeys(const ClientConfig& config) {
   return result;
 }
 
-bool ServerKeys::StillHolds(const std::string& identity, const ServerKeys& newer) const {
-  const auto then = proofs.find(identity), now = newer.proofs.find(identity);
-  return then != proofs.end() && now != newer.proofs.end() && then->second == now->second;
-}
-
 bool ServerKeys::MayUse(const std::string& identity, const std::string& route) const {
   for (const AgentRights& agent : agents) {
     if (agent.name != identity) continue;
@@ -101,11 +96,8 @@ Result<ServerKeys, ConfigError> ReadServerKeys(const ServerConfig& config) {
   std::set<std::string> names;
   const bool shared_key_alone = config.identity.empty() || config.shared_key_agents;
   for (const crypto::SharedKey& key : *keys) {
-    if (!names.insert(key.name).second) {
-      return ConfigError{"two shared keys are called '" + key.name +
-                         "': their names are the agents' identities, so they must differ"};
-    }
-    if (shared_key_alone) result.proofs[key.name] = crypto::NoiseHash({key.psk.bytes()});
+    names.insert(key.name);  // several may have one name: a rotation keeps the identity
+    if (shared_key_alone) result.proofs.emplace(key.name, crypto::NoiseHash({key.psk.bytes()}));
   }
 
   std::unique_ptr<crypto::Identity> identity;

@@ -2,10 +2,11 @@
 #ifndef REDWALL_GATEWAY_AGENT_KEYS_H_
 #define REDWALL_GATEWAY_AGENT_KEYS_H_
 
-#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -34,11 +35,14 @@ struct AgentRights {
 struct ServerKeys {
   std::shared_ptr<const crypto::Keyring> keyring;
   std::vector<AgentRights> agents;
-  std::map<std::string, crypto::Hash> proofs;  // by identity: a hash of its key
+  // Identity and crypto::SecureChannel::peer_proof of all who may connect.
+  std::set<std::pair<std::string, crypto::Hash>> proofs;
 
-  // Whether what proved this identity then still proves it in `newer`: false after its key or its
-  // line was taken away or replaced, or its name given to another.
-  bool StillHolds(const std::string& identity, const ServerKeys& newer) const;
+  // Whether this key still proves this identity: false after it or its line was taken away or
+  // replaced, or the name given to another.
+  bool StillHolds(const std::string& identity, const crypto::Hash& proof) const {
+    return proofs.contains({identity, proof});
+  }
   // Whether the agent may use the route. Who comes with a shared key may use all.
   bool MayUse(const std::string& identity, const std::string& route) const;
 };

@@ -39,7 +39,7 @@ ServerAgent::ServerAgent(ServerConfig config, std::unique_ptr<Core> core, Server
                          Upstreams upstreams)
     : config_(std::move(config)),
       core_(std::move(core)),
-      keys_(std::make_shared<const ServerKeys>(std::move(keys))),
+      keys_(std::move(keys)),
       upstreams_(std::move(upstreams)),
       drain_timer_(core_->loop()) {}
 
@@ -71,7 +71,8 @@ void ServerAgent::OnAccept(net::Socket socket) {
                     core_->loop().now_ms());
     unauthenticated_.front()->Abort("it took too long while others waited");
   }
-  auto tunnel = std::make_unique<ServerTunnel>(*core_, std::move(socket), keys_, replays_, *this);
+  auto tunnel = std::make_unique<ServerTunnel>(
+      *core_, std::move(socket), crypto::SecureChannel::Responder(keys_.keyring, &replays_), *this);
   ServerTunnel* const made = tunnel.get();
   unauthenticated_.push_back(made);
   tunnels_.emplace(made, std::move(tunnel));
@@ -120,7 +121,7 @@ std::shared_ptr<const Upstream> ServerAgent::FindRoute(const std::string& identi
                       "', which this server agent doesn't have (\"routes\")");
     return nullptr;
   }
-  if (!keys_->MayUse(identity, it->first)) {
+  if (!keys_.MayUse(identity, it->first)) {
     refusal = tunnel::ResetCode::kNotPermitted;
     OnUpstreamTrouble("agent '" + identity + "' asked for the route '" + it->first +
                       "', which it may not use (\"routes\" of its line in the authorized agents)");
@@ -145,12 +146,12 @@ void ServerAgent::Reload() {
     core_->RecordEvent("reload-failed", {{"why", error->sentence}});
     return;
   }
-  keys_ = std::make_shared<const ServerKeys>(std::move(*keys));
+  keys_ = std::move(*keys);
   upstreams_ = std::move(*upstreams);
   std::vector<ServerTunnel*> revoked;
   for (const auto& [tunnel, owned] : tunnels_) {
     // Whose handshake isn't over began it under the old keys and the old policy.
-    if (tunnel->up() && tunnel->StillAuthorized(*keys_)) {
+    if (tunnel->up() && tunnel->StillAuthorized(keys_)) {
       tunnel->SetPolicy(*core_->policy());
     } else {
       revoked.push_back(tunnel);

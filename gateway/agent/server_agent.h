@@ -47,7 +47,7 @@ class ServerAgent final : public Agent, public ServerTunnelOwner {
 
   const ServerConfig config_;
   std::unique_ptr<Core> core_;
-  std::shared_ptr<const ServerKeys> keys_;
+  ServerKeys keys_;
   Upstreams upstreams_;
   crypto::ReplayCache replays_;
   std::unordered_map<ServerTunnel*, std::unique_ptr<ServerTunnel>> tunnels_;

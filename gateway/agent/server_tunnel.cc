@@ -9,14 +9,12 @@
 
 namespace redwall::agent {
 
-ServerTunnel::ServerTunnel(Core& core, net::Socket socket, std::shared_ptr<const ServerKeys> keys,
-                           crypto::ReplayCache& replays, ServerTunnelOwner& owner)
+ServerTunnel::ServerTunnel(Core& core, net::Socket socket, crypto::SecureChannel channel,
+                           ServerTunnelOwner& owner)
     : core_(core),
       owner_(owner),
-      keys_(std::move(keys)),
-      connection_(core.loop(), std::move(socket),
-                  crypto::SecureChannel::Responder(keys_->keyring, &replays),
-                  core.limits().timeout_ms, *this) {}
+      connection_(core.loop(), std::move(socket), std::move(channel), core.limits().timeout_ms,
+                  *this) {}
 
 ServerTunnel::~ServerTunnel() = default;
 

@@ -33,15 +33,16 @@ class ServerTunnel final : public Retirable,
                            public tunnel::SessionHandler,
                            public ServerLinkOwner {
  public:
-  // `keys`: what the peer has to prove itself by.
-  ServerTunnel(Core& core, net::Socket socket, std::shared_ptr<const ServerKeys> keys,
-               crypto::ReplayCache& replays, ServerTunnelOwner& owner);
+  ServerTunnel(Core& core, net::Socket socket, crypto::SecureChannel channel,
+               ServerTunnelOwner& owner);
   ~ServerTunnel() override;
 
   // The peer has proved itself and said HELLO: OnTunnelUp was called.
   bool up() const { return up_; }
   const std::string& identity() const { return identity_; }
-  bool StillAuthorized(const ServerKeys& keys) const { return keys_->StillHolds(identity_, keys); }
+  bool StillAuthorized(const ServerKeys& keys) const {
+    return keys.StillHolds(identity_, connection_.channel().peer_proof());
+  }
   const std::string& peer_address() const { return connection_.peer_address(); }
   std::string session_name() const;
   std::string agent_name();  // as the peer calls itself; not proved
@@ -68,7 +69,6 @@ class ServerTunnel final : public Retirable,
 
   Core& core_;
   ServerTunnelOwner& owner_;
-  const std::shared_ptr<const ServerKeys> keys_;
   std::string identity_;
   bool up_ = false;
   tunnel::SessionId id_{};

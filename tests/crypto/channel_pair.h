@@ -64,12 +64,14 @@ struct Sites {
       identity.reset(new Identity{server.private_key.Clone(), server.public_key});
       agents.push_back({"site-a", client.public_key});
     }
-    return std::make_shared<const Keyring>(std::move(keys), std::move(identity), std::move(agents));
+    return std::make_shared<const Keyring>(std::move(keys), std::move(identity), std::move(agents),
+                                           shared_key_alone);
   }
   SecureChannel NewInitiator() const { return SecureChannel::Initiator(initiator_keys()); }
   SecureChannel NewResponder() { return SecureChannel::Responder(keyring(), &replays); }
 
   Kind kind;
+  bool shared_key_alone = true;
   SharedKey key;
   Identity client;
   Identity server;

@@ -217,6 +217,16 @@ TEST_CASE("a suite that the keyring has nothing for is refused") {
   CHECK(responder.open());
 }
 
+TEST_CASE("where a shared key alone is no proof, it is refused, and an identity with it is not") {
+  Sites key_only(Kind::kSharedKey);
+  Sites both(Kind::kBoth);
+  both.shared_key_alone = false;
+  CheckRefused(both, key_only.NewInitiator().TakeOutput(), ChannelError::kUnknownSuite);
+  SecureChannel responder = both.NewResponder();
+  Feed(responder, both.NewInitiator().TakeOutput());
+  CHECK(responder.open());
+}
+
 TEST_CASE("a wrong key is refused, even behind the right hint") {
   for (Kind kind : {Kind::kSharedKey, Kind::kBoth}) {
     Sites sites(kind);

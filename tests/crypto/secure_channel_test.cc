@@ -54,6 +54,8 @@ TEST_CASE("the two ends agree, each suite with the names that it proves") {
     CHECK(initiator.peer() == (sites.has_key() ? "site" : "server"));
     CHECK(responder.key_name() == (sites.has_key() ? "site" : ""));
     CHECK(initiator.key_name() == responder.key_name());
+    CHECK(responder.peer_proof() == (sites.has_identities() ? NoiseHash({sites.client.public_key})
+                                                            : NoiseHash({sites.key.psk.bytes()})));
     CHECK(initiator.error() == ChannelError::kNone);
   }
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -121,14 +122,57 @@ TEST_CASE("A reload keeps the sessions of those whose proof still holds, and no 
   const auto agent = [](const std::string& name, const std::string& key) {
     return "{\"name\": \"" + name + "\", \"public_key\": \"" + key + "\"}";
   };
+  const auto proof = [](const std::string& key) {
+    return crypto::NoiseHash({*crypto::ParsePublicKey(key)});
+  };
   const ServerKeys before = read(agent("site-a", a) + "," + agent("site-b", b));
-  CHECK(before.StillHolds("site-a", before));
-  CHECK_FALSE(before.StillHolds("site-c", before));
+  CHECK(before.StillHolds("site-a", proof(a)));
+  CHECK_FALSE(before.StillHolds("site-a", proof(b)));
+  CHECK_FALSE(before.StillHolds("site-c", proof(a)));
   const ServerKeys gone = read(agent("site-b", b));
-  CHECK_FALSE(before.StillHolds("site-a", gone));
-  CHECK(before.StillHolds("site-b", gone));
+  CHECK_FALSE(gone.StillHolds("site-a", proof(a)));
+  CHECK(gone.StillHolds("site-b", proof(b)));
   const ServerKeys swapped = read(agent("site-a", b));
-  CHECK_FALSE(before.StillHolds("site-a", swapped));
+  CHECK_FALSE(swapped.StillHolds("site-a", proof(a)));
+}
+
+TEST_CASE("Shared keys may have one name, for a rotation, and each proves it by itself") {
+  const KeyFolder folder;
+  std::filesystem::create_directory(folder.File("next"));
+  ServerConfig config;
+  config.keys = {folder.SharedKey("site.key"), folder.SharedKey("next/site.key")};
+  const auto proof = [](const std::string& file) {
+    const auto key = crypto::ReadSharedKey(file);
+    REQUIRE(key.ok());
+    return crypto::NoiseHash({key->psk.bytes()});
+  };
+  const auto both = ReadServerKeys(config);
+  REQUIRE(both.ok());
+  for (const std::string& file : config.keys) CHECK(both->StillHolds("site", proof(file)));
+  const crypto::Hash old = proof(config.keys[0]);
+  config.keys.erase(config.keys.begin());
+  const auto rotated = ReadServerKeys(config);
+  REQUIRE(rotated.ok());
+  CHECK_FALSE(rotated->StillHolds("site", old));
+  CHECK(rotated->StillHolds("site", proof(config.keys[0])));
+}
+
+TEST_CASE("Where identities are in force, a shared key alone proves nothing unless that is said") {
+  const KeyFolder folder;
+  ServerConfig config;
+  config.keys = {folder.SharedKey("site.key")};
+  folder.Identity("me.identity");
+  config.identity = folder.File("me.identity");
+  config.authorized = folder.Write("authorized.json", R"({"agents": []})");
+  const auto strict = ReadServerKeys(config);
+  REQUIRE(strict.ok());
+  CHECK_FALSE(strict->keyring->shared_key_alone());
+  CHECK(strict->proofs.empty());
+  config.shared_key_agents = true;
+  const auto both = ReadServerKeys(config);
+  REQUIRE(both.ok());
+  CHECK(both->keyring->shared_key_alone());
+  CHECK(both->proofs.size() == 1);
 }
 
 TEST_CASE("Mistakes in the file of authorized agents are named with their place") {
