@@ -4,6 +4,7 @@ identity, or a client that expects another server, gets no byte.
 """
 
 import os
+import json
 import re
 
 import scenario  # noqa: F401, finds tests/support
@@ -155,6 +156,42 @@ def test_sighup_lets_a_new_identity_in(scene):
     client.wait_ready()
     with Wire(client.addresses()[0]) as wire:
         check_equal(wire.call("PING"), b"+PONG\r\n", "PING of the new identity")
+
+
+def test_sighup_ends_the_tunnel_of_who_is_let_in_no_more(scene):
+    """Also where the name stays and only its key is another one."""
+    redis = scene.redis()
+    identity, public = make_identity(scene, "site-a.id")
+    _, other = make_identity(scene, "other.id")
+    server, address, server_key = site(scene, redis, {"site-a": public})
+    client = client_of(scene, address, identity, server_key)
+    with Wire(client.addresses()[0]) as wire:
+        check_equal(wire.call("PING"), b"+PONG\r\n", "PING while it is let in")
+        scene.write("authorized.json", {"agents": [{"name": "site-a", "public_key": other}]})
+        server.send_signal(1)
+        check_equal(wire.rest(), b"", "bytes after the identity was taken away")
+    server.wait_for_log("taken away")
+    server.check_sound()
+
+
+def test_a_shared_key_alone_is_no_proof_where_identities_are(scene):
+    redis, key = scene.redis(), scene.key()
+    _, public = make_identity(scene, "site-a.id")
+    server, address, _ = site(scene, redis, {"site-a": public}, key=key)
+    relay = scene.relay(address)
+    options = ("client", "-s", "127.0.0.1:0", "-t", relay.address, "-k", key)
+    scene.agent(*options, ready=False)
+    wait_until(lambda: len(relay.connections) >= 2, "two attempts")
+    for connection in relay.connections:
+        check_equal(bytes(connection.down.received), b"", "bytes from the server agent")
+    config = json.loads(open(scene.path("server.json"), encoding="utf-8").read())
+    server.send_signal(15)
+    server.expect_exit(0)
+    config["shared_key_agents"] = True
+    scene.agent("server", "--config", scene.write("server.json", config))
+    client = scene.agent("client", "-s", "127.0.0.1:0", "-t", address, "-k", key)
+    with Wire(client.addresses()[0]) as wire:
+        check_equal(wire.call("PING"), b"+PONG\r\n", "PING where it is allowed")
 
 
 def test_keygen_makes_files_that_only_the_owner_can_read(scene):
