@@ -1,0 +1,85 @@
+// Two conversations in a row, as at the two agents, between a client and a Redis that both say
+// anything at all.
+//
+// The input is a list of pieces: a byte that says who speaks (its lowest bit: client or Redis) and
+// how much (the rest), then that many bytes. Neither conversation may crash, keep more than its
+// limits, or go on after its end.
+#include "gateway/proxy/conversation.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace redwall {
+namespace {
+
+constexpr std::string_view kPolicy = R"({"version": 1, "default": "allow", "rules": [
+  {"id": "d", "action": "deny", "commands": ["flushall", "@dangerous"], "keys": ["secret:*"]},
+  {"id": "w", "action": "deny", "commands": ["flushall", "keys"]},
+  {"id": "x", "action": "disconnect", "commands": ["shutdown"]}]})";
+
+// Hands on to the next conversation what the first one lets through.
+struct Wire final : proxy::Outlet {
+  void ToRedis(std::string_view bytes) override { to_redis.append(bytes); }
+  void ToClient(std::string_view bytes) override { to_client.append(bytes); }
+  std::string to_redis, to_client;
+};
+
+struct Site {
+  Site(const proxy::Environment& environment)
+      : conversation(environment, wire, {"00", 1, "site", "here"}, "") {}
+  Wire wire;
+  proxy::Conversation conversation;
+};
+
+std::shared_ptr<const policy::Rules> MakeRules() {
+  const auto policy = policy::Policy::Parse(kPolicy, "fuzz", resp::CommandTable::Builtin());
+  return policy ? (*policy)->RulesFor("site")
+                : policy::Policy::AllowAll(resp::CommandTable::Builtin())->RulesFor("site");
+}
+
+void Run(std::string_view input) {
+  static const proxy::Gate gate{MakeRules()};
+  audit::Recorder recorder({.side = "client", .agent = "fuzz"}, nullptr);
+  proxy::ConversationLimits limits;
+  limits.request.max_inspected = 4096;
+  limits.request.stream_threshold = 64;
+  limits.max_pending = 32;
+  proxy::Budget budget{.limit = 1 << 20};
+  const proxy::Environment environment{
+      &resp::CommandTable::Builtin(), &gate, &recorder, &limits, {}, &budget};
+  Site near(environment), far(environment);
+  Now now;
+  while (input.size() > 1) {
+    const auto head = static_cast<unsigned char>(input[0]);
+    const std::string_view piece = input.substr(1, head / 2);
+    input.remove_prefix(1 + piece.size());
+    now.mono_us += 10;
+    if (head % 2 == 0) {
+      near.conversation.OnRequest(piece, now);
+    } else {
+      far.conversation.OnReply(piece, now);
+    }
+    far.conversation.OnRequest(std::exchange(near.wire.to_redis, {}), now);
+    near.conversation.OnReply(std::exchange(far.wire.to_client, {}), now);
+    far.wire.to_redis.clear();
+    near.wire.to_client.clear();
+    if (near.conversation.finished()) near.conversation.OnClosed();
+    if (budget.used > budget.limit + 2 * proxy::Budget::kFairShare) std::abort();
+  }
+  near.conversation.OnClosed();
+  far.conversation.OnClosed();
+  if (budget.used != 0) std::abort();  // what was charged was given back
+}
+
+}  // namespace
+}  // namespace redwall
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  redwall::Run({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
