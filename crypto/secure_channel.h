@@ -4,9 +4,9 @@
 // docs/protocol.md.
 //
 //   initiator:  SEND_MESSAGE1 ─▶ AWAIT_MESSAGE2 ─▶ OPEN        any failure ─▶ FAILED (final)
-//   responder:  AWAIT_MESSAGE1 ─▶ OPEN ─▶ CONFIRMED            (CONFIRMED: the first record was
-//   authentic)
+//   responder:  AWAIT_MESSAGE1 ─▶ OPEN ─▶ CONFIRMED            any failure ─▶ FAILED (final)
 //
+// CONFIRMED: the first record was authentic.
 // The responder says nothing before message 1 has proved to be genuine, and its user trusts nothing
 // before CONFIRMED. A failed channel never produces another byte; the user closes the socket
 // without a word.

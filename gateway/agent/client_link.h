@@ -1,7 +1,8 @@
 // ClientLink: a Redis client at the client agent's site.
 //
-//     WAITING (for the tunnel; not read) ─ Open ─▶ OPEN ─ FIN, RST, tunnel gone, protocol error ─▶
-//     FLUSHING ─▶ done
+//     WAITING ─ Open ─▶ OPEN ─ FIN, RST, tunnel gone, protocol error ─▶ FLUSHING ─▶ done
+//
+// While it waits for the tunnel the client isn't read.
 #ifndef REDWALL_GATEWAY_AGENT_CLIENT_LINK_H_
 #define REDWALL_GATEWAY_AGENT_CLIENT_LINK_H_
 

@@ -1,7 +1,7 @@
 // ClientTunnel: a tunnel to a server agent, from the dial on, with the links that go through it.
 //
-//     DIALING ─▶ HANDSHAKE ─▶ UP ─ GOAWAY ─▶ LEAVING (no new links) ─▶ LOST          any failure ─▶
-//     LOST
+//     DIALING ─▶ HANDSHAKE ─▶ UP ─ GOAWAY ─▶ LEAVING (no new links) ─▶ LOST
+//        └───────────┴─────────┴────────── any failure ─────────────────▲
 #ifndef REDWALL_GATEWAY_AGENT_CLIENT_TUNNEL_H_
 #define REDWALL_GATEWAY_AGENT_CLIENT_TUNNEL_H_
 

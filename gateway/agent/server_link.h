@@ -1,9 +1,10 @@
 // ServerLink: a Redis client's connection at the server agent's site: its own connection to Redis.
 //
-//     DIALING ─ connected ─▶ LOGIN (where the route has credentials) ─ OK ─▶ OPEN ─ Redis's FIN ─▶
-//     done
-//        └──────── any failure, RST, tunnel gone: done, with a RST that says why ────────┘
+//     DIALING ─ connected ─▶ LOGIN ─ OK ─▶ OPEN ─ Redis's FIN ─▶ done
+//        └─────────────────────┴───────────┴─ any failure, RST, tunnel gone ─▶ done, with a RST
+//                                             that says why
 //
+// LOGIN is left out where the route has no credentials. The client agent is told OPENED on connect.
 // What the client sends before OPEN waits here; the stream's window bounds it.
 #ifndef REDWALL_GATEWAY_AGENT_SERVER_LINK_H_
 #define REDWALL_GATEWAY_AGENT_SERVER_LINK_H_

@@ -5,15 +5,16 @@
 // plaintext for records is taken out by Fill; the owner does the encryption and the socket.
 // docs/protocol.md has the wire format.
 //
-//   client:  Fill gives HELLO first ─▶ waits for HELLO and SESSION ─▶ ready (OnReady): may Open
-//   streams server:  waits for HELLO        ─▶ ready (OnReady), Fill gives HELLO and SESSION any
-//   violation, or a silent peer ─▶ dead: Receive or Tick says why; nothing more comes out
+//   client:  Fill gives HELLO ─▶ waits for HELLO and SESSION ─▶ ready (OnReady), may Open streams
+//   server:  waits for HELLO ─▶ ready (OnReady), Fill gives HELLO and SESSION
+//   either:  any violation, or a silent peer ─▶ dead: Receive or Tick says why, nothing comes out
 //
 // A stream, seen from one side (the other direction is its own):
 //
-//     OPEN/OPENED ─▶ data ... ─▶ FIN both ways ─▶ Detach()         Close() at any time before that
-//     sends RST
+//     OPEN/OPENED ─▶ data ... ─▶ FIN both ways ─▶ Detach()
 //                        └────── RST ─▶ OnReset ─▶ Close()
+//
+// Close() at any time before that sends RST.
 //
 // Flow control: bytes sent never exceed the credit that the peer gave, for the stream and for all
 // together. What can't be sent waits in the stream (backlog()); the owner stops its source when the
@@ -77,7 +78,7 @@ std::string_view Describe(SessionError error);  // a sentence
 // What belongs to one stream at its owner. Calls stop once the owner has called Close or Detach.
 class StreamHandler {
  public:
-  virtual void OnOpened() = 0;               // client: the other side reached Redis
+  virtual void OnOpened() = 0;               // client: the other side is connected to Redis
   virtual void OnData(ByteView bytes) = 0;   // valid for the call; give the credit back by Consumed
   virtual void OnFinish() = 0;               // the peer sends no more; what it sent is all here
   virtual void OnReset(ResetCode code) = 0;  // nothing more either way; Close it
