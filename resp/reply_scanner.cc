@@ -61,7 +61,9 @@ ScanStatus ReplyScanner::Scan(std::string_view input, std::size_t& used) {
   if (state_ == State::kDead) return ScanStatus::kError;
   if (complete_ && !input.empty()) {
     complete_ = false;
-    frame_ = {};
+    frame_.type = 0;
+    frame_.last_integer = 0;
+    frame_.elements = frame_.errors = 0;
     text_size_ = 0;
   }
   const char* p = input.data();
@@ -147,8 +149,23 @@ ReplyScanner::Step ReplyScanner::StartElement(char type) {
   } else if (levels_.size() == 1 && levels_[0].nest != Nest::kAttribute) {
     capture_ = first_ && (type == '$' || type == '+');
     first_ = false;
+    if ((type == '-' || type == '!') && levels_[0].nest == Nest::kCounted) NoteError();
   }
   return Step::kGoOn;
+}
+
+void ReplyScanner::NoteError() {
+  if (frame_.errors < Frame::kMaxErrorsNoted)
+    frame_.error_at[frame_.errors] = frame_.elements - levels_[0].count;
+  ++frame_.errors;
+}
+
+std::optional<bool> ReplyScanner::Frame::IsError(std::uint64_t position) const {
+  const std::size_t noted = std::min<std::size_t>(errors, kMaxErrorsNoted);
+  for (std::size_t i = 0; i < noted; ++i)
+    if (error_at[i] == position) return true;
+  if (errors > noted && position > error_at[noted - 1]) return std::nullopt;
+  return false;
 }
 
 void ReplyScanner::Capture(const char* bytes, std::size_t size) {

@@ -19,8 +19,10 @@
 #ifndef REDWALL_RESP_REPLY_SCANNER_H_
 #define REDWALL_RESP_REPLY_SCANNER_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -47,6 +49,13 @@ class ReplyScanner {
     std::string_view text;
     std::int64_t last_integer = 0;  // aggregates: the last integer element at the first level
     std::uint64_t elements = 0;  // aggregates: as declared; maps: pairs; 0 where streamed or null
+    // `*` frames: how many elements at the first level are errors, and where the first of them
+    // stand.
+    static constexpr std::size_t kMaxErrorsNoted = 8;
+    std::uint64_t errors = 0;
+    std::array<std::uint64_t, kMaxErrorsNoted> error_at{};
+    // Whether the element at a position is an error; nothing where that can't be told any more.
+    std::optional<bool> IsError(std::uint64_t position) const;
   };
 
   explicit ReplyScanner(const ReplyLimits& limits = {}) : limits_(limits) {}
@@ -98,6 +107,7 @@ class ReplyScanner {
   Step EndStreamed();
   Step EndBulk();
   Step EndElement();
+  void NoteError();
   void Capture(const char* bytes, std::size_t size);
 
   ReplyLimits limits_;

@@ -50,6 +50,7 @@ void ClientLink::OnRead(MutableBytes bytes) {
 void ClientLink::OnReadEnd() {
   client_ended_ = true;
   if (state_ == State::kWaiting) return Finish();
+  if (state_ == State::kOpen) conversation_->OnRequestEnd(core_.loop().now());
   Update();
 }
 

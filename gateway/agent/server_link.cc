@@ -72,6 +72,7 @@ void ServerLink::BecomeOpen() {
   state_ = State::kOpen;
   const std::string waiting = std::exchange(waiting_, {});
   if (!waiting.empty()) conversation_->OnRequest(waiting, core_.loop().now());
+  if (client_ended_) conversation_->OnRequestEnd(core_.loop().now());
   Update();
 }
 
@@ -87,6 +88,7 @@ void ServerLink::OnData(ByteView bytes) {
 
 void ServerLink::OnFinish() {
   client_ended_ = true;
+  if (state_ == State::kOpen) conversation_->OnRequestEnd(core_.loop().now());
   Update();
 }
 

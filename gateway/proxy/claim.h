@@ -26,6 +26,11 @@ class Claim {
     if (granted) granted_ = asked;
     if (pending_ > 0 && --pending_ == 0) value_ = granted_;
   }
+  // Granted without an Ask: a command that was expected to be queued took effect at once.
+  void Grant(T value) {
+    granted_ = std::move(value);
+    if (pending_ == 0) value_ = granted_;
+  }
 
  private:
   T value_{}, granted_{};

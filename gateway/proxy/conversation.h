@@ -94,7 +94,9 @@ class Conversation {
   Conversation& operator=(const Conversation&) = delete;
 
   void OnRequest(std::string_view bytes, const Now& now);  // from the client's side
-  void OnReply(std::string_view bytes, const Now& now);    // from Redis's side
+  // The client sends no more. To be called once; requests may still be taken because of it.
+  void OnRequestEnd(const Now& now);
+  void OnReply(std::string_view bytes, const Now& now);  // from Redis's side
   // The connection is over, whichever side ended it: what is unanswered is recorded as such.
   void OnClosed();
 
@@ -103,9 +105,9 @@ class Conversation {
   bool finished() const { return finished_; }
   // Why, where it wasn't the regular end. For the log.
   std::string_view failure() const { return failure_; }
-  // False: too many requests wait for their replies. The source of requests is to be left unread
-  // for now, and its end is not to be passed on yet.
-  bool takes_requests() const { return !paused_; }
+  // False: too many requests wait for their replies, or the next one has to wait for them. The
+  // source of requests is to be left unread for now, and its end is not to be passed on yet.
+  bool takes_requests() const { return !paused_ && !held_back_; }
   // Nothing is under way in either direction and nothing would be lost if the connection ended
   // here.
   bool idle() const;
@@ -122,43 +124,63 @@ class Conversation {
     bool dirty = false;            // a command in it was denied
     bool granted = false;          // Redis has answered +OK to one of its MULTIs
     std::uint32_t unanswered = 0;  // of its MULTIs
-    std::uint32_t generation = 0;
-    std::int64_t hello = 0;   // what takes effect at EXEC: HELLO's version,
-    bool subscribes = false;  // (un)subscribing,
-    std::uint32_t extra = 0;  // which makes EXEC's reply longer by so many frames
-    PubsubState pubsub;       // and leaves this
+    std::int64_t generation = 0;
+    std::uint64_t commands = 0;            // that are queued
+    std::unique_ptr<ExecOutcome> outcome;  // what takes effect at EXEC; null: nothing
   };
-  enum class ReplyMode : std::uint8_t { kOn, kOff };
+  struct LocalAnswer {
+    bool closes = false;
+    bool silent = false;
+  };
+  enum class ReplyMode : std::uint8_t { kUnchanged, kOn, kOff, kSkip };
 
   // Requests (conversation_request.cc). `input` is all that isn't consumed; returns how much of it
   // is done with.
   std::size_t TakeRequests(std::string_view input, const Now& now);
-  void TakeCommand(std::string_view raw, const Now& now);
+  bool TakeCommand(std::string_view raw, const Now& now);
   bool TakeHead(std::string_view input, const Now& now, std::size_t& used);
   void TakeBody(std::string_view piece, bool end);
   void TakeProtocolError(const Now& now);
   bool Examine(const policy::Request& request, std::size_t bytes, const Now& now);
   void Refuse(std::string_view text, bool disconnect, std::size_t bytes, const Now& now);
   void Admit(const resp::Command& command, resp::Verb verb, std::size_t bytes, const Now& now);
-  bool ExpectsReply(const resp::Command& command, resp::Verb verb);
-  void NoteEffects(const resp::Command& command, resp::Verb verb, Slot& slot);
-  void NoteHello(const resp::Command& command, Slot& slot);
-  void NoteQueued(const resp::Command& command, resp::Verb verb, Slot& slot);
   void DropTransaction(bool answered);
-  void PushLocal(std::string_view text, bool closes, std::size_t bytes, const Now& now);
+  void PushLocal(std::string_view text, LocalAnswer how, std::size_t bytes, const Now& now);
   void FinishUnanswered(std::size_t bytes);
   void Forward(std::string_view bytes);
   void FlushForward();
+
+  // What commands and their replies do to the connection's state (conversation_state.cc).
+  bool HasToWait(const resp::Command& command, resp::Verb verb) const;
+  bool ExpectsReply(const resp::Command& command, resp::Verb verb);
+  ReplyMode ReplyModeOf(const resp::Command& command, resp::Verb verb) const;
+  void NoteEffects(const resp::Command& command, resp::Verb verb, Slot& slot);
+  void NoteMulti(Slot& slot);
+  void NoteExec(Slot& slot);
+  void NoteQueued(const resp::Command& command, resp::Verb verb, Slot& slot);
+  void ReadEffect(const resp::Command& command, resp::Verb verb, Effect& effect) const;
+  void Ask(const Effect& effect);
+  void Answer(const Effect& effect, bool granted, bool asked);
+  void ApplyReply(const Slot& slot, bool granted);
+  void ApplyMulti(const Slot& slot, bool granted);
+  void EndTransaction();
+  template <class IsGranted>
+  void Settle(ExecOutcome& outcome, std::uint64_t end, IsGranted is_granted);
+  void EndExec(const resp::ReplyScanner::Frame& frame);
+  void EndRestOfExec(const resp::ReplyScanner::Frame& frame);
+  bool RefusesReplyMode() const;
+  void ReplyModeRefused();
+  void ReplyModeGranted();
+  void AssumeReplyModeGranted();
 
   // Replies (conversation_reply.cc).
   bool BeginFrame(char first, const Now& now);
   void EndFrame();
   bool IsOutOfBand(const resp::ReplyScanner::Frame& frame, resp::Verb confirmed) const;
-  void EndExec(Slot& slot);
-  void EndRestOfExec();
+  void EndUnproven();
+  bool ConfirmsBehindSilence(resp::Verb confirmed);
   void EndReply(const resp::ReplyScanner::Frame& frame);
   void EndConfirmation(resp::Verb verb, const resp::ReplyScanner::Frame& frame);
-  void ApplyReply(const Slot& slot, bool granted);
   bool MayComeUnasked(char first) const;
   void AnswerAborted(const resp::ReplyScanner::Frame& frame);
   void FlushLocals();
@@ -181,7 +203,10 @@ class Conversation {
   std::vector<resp::KeyRef> keys_;
   Intake intake_ = Intake::kCommands;
   std::uint64_t number_ = 0;  // of the last request
-  bool paused_ = false;
+  bool paused_ = false;       // too many requests without a reply
+  bool held_back_ = false;    // the next request waits until all before it are answered
+  bool quitting_ = false;     // because it stands behind QUIT
+  bool request_end_ = false;
   bool streams_slot_ = false;  // the last slot is that of the command in kStreaming
 
   ReplyQueue queue_;
@@ -193,9 +218,12 @@ class Conversation {
   std::int64_t frame_started_us_ = 0;
 
   Transaction transaction_;
+  std::size_t effects_ = 0;  // of all transactions that aren't settled
   PubsubState pubsub_;
   ReplyMode reply_mode_ = ReplyMode::kOn;
   bool skip_next_ = false;        // CLIENT REPLY SKIP
+  std::size_t unproven_ = 0;      // slots that are
+  std::size_t silenced_ = 0;      // slots behind the first of them
   bool reply_mode_used_ = false;  // then an error may come without a slot
   bool monitor_ = false, raw_ = false;
   // Confirmations may come without a slot until so many replies are there: CLIENT REPLY silences

@@ -33,8 +33,11 @@ bool IsMonitorLine(std::string_view text) {
 }
 
 // Whether Redis answers it.
-bool IsRedis(const Slot& slot) {
-  return slot.kind != Slot::Kind::kLocal && slot.kind != Slot::Kind::kSilent;
+bool IsRedis(const Slot& slot) { return slot.kind != Slot::Kind::kLocal && !slot.silent; }
+
+// Where Redis's answer may not be the one that the client gets.
+bool MayBeReplaced(const Slot& slot) {
+  return slot.kind == Slot::Kind::kAborted || slot.kind == Slot::Kind::kSwallowed;
 }
 
 bool IsErrorType(char type) { return type == '-' || type == '!'; }
@@ -70,17 +73,23 @@ void Conversation::OnReply(std::string_view bytes, const Now& now) {
     if (status == resp::ScanStatus::kFrame) EndFrame();
   }
   FlushReplies();
-  if (paused_ && !finished_ && queue_.size() <= environment_.limits->max_pending / 2) {
-    paused_ = false;
-    OnRequest({}, now);
-  } else {
-    Charge();
-  }
+  const bool resumes = paused_ && queue_.size() <= environment_.limits->max_pending / 2;
+  const bool lets_go = held_back_ && awaited_ == answered_ && !in_frame_;
+  if (finished_ || !(resumes || lets_go)) return Charge();
+  if (resumes) paused_ = false;
+  if (lets_go) held_back_ = false;
+  OnRequest({}, now);
 }
 
 // The first byte of a frame. False: the connection has become raw, and the byte belongs to the raw
 // stream.
 bool Conversation::BeginFrame(char first, const Now& now) {
+  // Silenced, Redis says nothing but pushes, and in RESP2 what subscriptions bring.
+  const bool may_be_pubsub =
+      first == '*' && protocol_ == 2 && (pubsub_.subscribed() || answered_ < loose_until_);
+  const bool proves = first != '-' && first != '>' && !may_be_pubsub;
+  while (proves && !finished_ && !queue_.empty() && queue_.front().unproven) ReplyModeGranted();
+  if (finished_) return false;
   in_frame_ = true;
   frame_bytes_ = 0;
   frame_started_us_ = now.mono_us;
@@ -93,7 +102,7 @@ bool Conversation::BeginFrame(char first, const Now& now) {
   }
   const Slot& slot = queue_.front();
   const bool answers = first != '>' && first != '*';  // not a push, nor a message in RESP2
-  withhold_ = answers && (slot.kind == Slot::Kind::kAborted || slot.kind == Slot::Kind::kSwallowed);
+  withhold_ = answers && (slot.unproven || MayBeReplaced(slot));
   if (withhold_) FlushReplies();
   // SYNC and PSYNC are refused with an error like any command; anything else opens the replication
   // stream.
@@ -122,13 +131,18 @@ bool Conversation::MayComeUnasked(char first) const {
 
 void Conversation::EndFrame() {
   in_frame_ = false;
-  const resp::ReplyScanner::Frame frame = scanner_.frame();
+  const resp::ReplyScanner::Frame& frame = scanner_.frame();
   const Verb confirmed = frame.type == '>' || (frame.type == '*' && protocol_ == 2)
                              ? ConfirmedVerb(frame.text)
                              : Verb::kOther;
+  // Silent ones that were unproven when the frame began are still there.
+  if (!queue_.empty() && queue_.front().silent &&
+      (!IsOutOfBand(frame, confirmed) || ConfirmsBehindSilence(confirmed)))
+    EndUnproven();
+  if (finished_) return;
   const bool has_slot = !queue_.empty();
   if (has_slot && queue_.front().executed) {
-    EndRestOfExec();
+    EndRestOfExec(frame);
   } else if (has_slot && confirmed != Verb::kOther && queue_.front().kind == Slot::Kind::kPubsub &&
              queue_.front().verb == confirmed) {
     EndConfirmation(confirmed, frame);
@@ -145,6 +159,32 @@ void Conversation::EndFrame() {
   withheld_.clear();
   withhold_ = false;
   FlushLocals();
+}
+
+// The first reply behind a CLIENT REPLY tells whether that was granted.
+void Conversation::EndUnproven() {
+  while (!finished_ && !queue_.empty() && queue_.front().unproven) {
+    if (withhold_ && RefusesReplyMode()) {
+      ReplyModeRefused();
+    } else {
+      ReplyModeGranted();
+    }
+  }
+  FlushLocals();
+  if (finished_ || (!queue_.empty() && MayBeReplaced(queue_.front()))) return;
+  outlet_.ToClient(withheld_);
+  withheld_.clear();
+}
+
+// Whether a confirmation is the answer to the first command that isn't silenced.
+bool Conversation::ConfirmsBehindSilence(Verb confirmed) {
+  if (confirmed == Verb::kOther) return false;
+  for (std::size_t i = 0; i < queue_.size(); ++i) {
+    const Slot& slot = queue_.at(i);
+    if (slot.kind == Slot::Kind::kPubsub && slot.verb == confirmed) return !slot.silent;
+    if (!slot.silent) return false;
+  }
+  return false;
 }
 
 // Pushes, and what in RESP2 comes between replies: messages of subscriptions, MONITOR's lines.
@@ -166,21 +206,6 @@ void Conversation::EndConfirmation(Verb verb, const resp::ReplyScanner::Frame& f
   if (--slot.confirmations == 0) FinishSlot(Result::kOk, {});
 }
 
-// EXEC's array is there. Where the transaction (un)subscribes, each channel has put an element of
-// its own into it, so that the last replies stand behind it.
-void Conversation::EndExec(Slot& slot) {
-  if (slot.number == 2 || slot.number == 3) protocol_ = slot.number;
-  if (slot.pubsub) pubsub_ = *slot.pubsub;
-  slot.executed = slot.confirmations > 0;
-  if (!slot.executed) FinishSlot(Result::kOk, {});
-}
-
-void Conversation::EndRestOfExec() {
-  Slot& slot = queue_.front();
-  slot.bytes_out += frame_bytes_;
-  if (--slot.confirmations == 0) FinishSlot(Result::kOk, {});
-}
-
 void Conversation::EndReply(const resp::ReplyScanner::Frame& frame) {
   Slot& slot = queue_.front();
   const bool is_error = IsErrorType(frame.type);
@@ -196,86 +221,48 @@ void Conversation::EndReply(const resp::ReplyScanner::Frame& frame) {
     default:
       break;
   }
-  if (slot.verb == Verb::kExec && frame.type == '*' && frame.elements > 0) return EndExec(slot);
-  ApplyReply(slot, !is_error && !(frame.type == '+' && frame.text == "QUEUED"));
+  const bool is_exec = slot.verb == Verb::kExec;
+  if (is_exec && frame.type == '*' && frame.elements > 0) return EndExec(frame);
+  // EXEC without an array has executed nothing (WATCH).
+  ApplyReply(slot, !is_error && !is_exec && !(frame.type == '+' && frame.text == "QUEUED"));
   FinishSlot(is_error ? Result::kError : Result::kOk, frame.text);
-}
-
-// What a reply says about the connection's state; an error takes back what was assumed when the
-// command went.
-void Conversation::ApplyReply(const Slot& slot, bool granted) {
-  switch (slot.verb) {
-    case Verb::kMulti:
-      if (slot.generation != transaction_.generation) break;  // of a transaction that is over
-      --transaction_.unanswered;
-      transaction_.granted = transaction_.granted || granted;
-      if (!transaction_.granted && transaction_.unanswered == 0)
-        transaction_.open = transaction_.dirty = false;
-      break;
-    case Verb::kHello:
-      if (granted && (slot.number == 2 || slot.number == 3)) protocol_ = slot.number;
-      user_.Answer(slot.text, granted);
-      client_name_.Answer(slot.name, granted);
-      break;
-    case Verb::kSelect:
-      db_.Answer(slot.number, granted);
-      break;
-    case Verb::kAuth:
-      user_.Answer(slot.text, granted);
-      break;
-    case Verb::kClientSetname:
-      client_name_.Answer(slot.text, granted);
-      break;
-    case Verb::kMonitor:
-      monitor_ = monitor_ || granted;
-      break;
-    case Verb::kReset:
-      db_.Answer(0, granted);
-      user_.Answer(first_user_, granted);
-      client_name_.Answer({}, granted);
-      if (!granted) break;
-      protocol_ = 2;
-      monitor_ = false;
-      pubsub_.Clear();
-      break;
-    default:
-      break;
-  }
 }
 
 // Redis has answered the DISCARD that went in place of EXEC.
 void Conversation::AnswerAborted(const resp::ReplyScanner::Frame& frame) {
   Slot& slot = queue_.front();
-  if (!slot.text.empty()) {
+  if (!slot.answer.empty()) {
     // EXEC itself was denied: the denial is the answer, whatever Redis says.
   } else if (frame.type == '+') {
-    resp::WriteError(kExecAbort, slot.text);
+    resp::WriteError(kExecAbort, slot.answer);
   } else if (frame.text.starts_with("ERR DISCARD without MULTI")) {
-    resp::WriteError("ERR EXEC without MULTI", slot.text);  // MULTI itself had been refused
+    resp::WriteError("ERR EXEC without MULTI", slot.answer);  // MULTI itself had been refused
   } else {
-    slot.text = withheld_;
+    slot.answer = withheld_;
   }
-  outlet_.ToClient(slot.text);
-  slot.bytes_out = slot.text.size();
-  if (!slot.text.starts_with('-')) return FinishSlot(Result::kOk, {});
-  FinishSlot(Result::kError, std::string_view(slot.text).substr(1));
+  outlet_.ToClient(slot.answer);
+  slot.bytes_out = slot.answer.size();
+  if (!slot.answer.starts_with('-')) return FinishSlot(Result::kOk, {});
+  FinishSlot(Result::kError, std::string_view(slot.answer).substr(1));
 }
 
 // Answers made here whose turn has come. Never in the middle of a frame of Redis's.
 void Conversation::FlushLocals() {
-  while (!finished_ && !in_frame_ && !queue_.empty() && !IsRedis(queue_.front())) {
+  while (!finished_ && !in_frame_ && !queue_.empty() && !IsRedis(queue_.front()) &&
+         !queue_.front().unproven) {
     FlushReplies();
     Slot& slot = queue_.front();
-    if (slot.kind == Slot::Kind::kSilent) {
-      ApplyReply(slot, true);
-      FinishSlot(Result::kNone, {});
-      continue;
-    }
-    outlet_.ToClient(slot.text);
-    slot.bytes_out = slot.text.size();
     const bool closes = slot.closes;
-    const bool silent = slot.text.empty();  // a protocol error under CLIENT REPLY OFF
-    FinishSlot(Result::kError, std::string_view(slot.text).substr(silent ? 0 : 1));
+    if (slot.kind != Slot::Kind::kLocal) ApplyReply(slot, true);
+    if (!slot.silent) {
+      outlet_.ToClient(slot.answer);
+      slot.bytes_out = slot.answer.size();
+    }
+    if (slot.silent) {
+      FinishSlot(Result::kNone, {});
+    } else {
+      FinishSlot(Result::kError, std::string_view(slot.answer).substr(1));
+    }
     if (closes) finished_ = true;
   }
 }
@@ -298,6 +285,10 @@ void Conversation::FinishSlot(Result result, std::string_view text) {
          slot.bytes_out, slot.first_byte_us < 0 ? -1 : slot.first_byte_us - slot.arrived_us});
   }
   if (IsRedis(slot)) ++answered_;
+  if (slot.exec != nullptr) {
+    ApplyReply(slot, false);  // what isn't settled by now wasn't granted
+    effects_ -= slot.exec->effects.size();
+  }
   queue_.Pop();
   if (queue_.empty()) streams_slot_ = false;
 }

@@ -22,17 +22,16 @@ void Clear(std::string& text) {
 Slot& ReplyQueue::Push() {
   if (size_ == slots_.size()) {
     std::vector<Slot> larger(slots_.empty() ? kFirstSize : 2 * slots_.size());
-    for (std::size_t i = 0; i < size_; ++i)
-      larger[i] = std::move(slots_[(head_ + i) & (slots_.size() - 1)]);
+    for (std::size_t i = 0; i < size_; ++i) larger[i] = std::move(at(i));
     slots_ = std::move(larger);
     head_ = 0;
   }
   Slot& slot = slots_[(head_ + size_++) & (slots_.size() - 1)];
-  std::string text = std::move(slot.text), record = std::move(slot.record);
-  Clear(text);
+  std::string answer = std::move(slot.answer), record = std::move(slot.record);
+  Clear(answer);
   Clear(record);
   slot = Slot{};
-  slot.text = std::move(text);
+  slot.answer = std::move(answer);
   slot.record = std::move(record);
   return slot;
 }

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,31 +17,52 @@
 
 namespace redwall::proxy {
 
-struct Slot {
+// What a command does to the state of its connection once Redis has granted it.
+struct Effect {
+  resp::Verb verb = resp::Verb::kOther;
+  // SELECT: the database. HELLO: the protocol version. MULTI: which transaction it opens, or is
+  // nested in. CLIENT REPLY: a ReplyMode, or 0 where it is none.
+  std::int64_t number = 0;
+  std::string text;  // AUTH, HELLO: the user asked for. CLIENT SETNAME: the name
+  std::string name;  // HELLO: the client's name asked for
+};
+
+// What EXEC does by the commands that were queued.
+struct ExecOutcome {
+  struct Queued {
+    std::uint64_t position;  // of its reply among those that EXEC gives
+    Effect effect;
+  };
+  std::vector<Queued> effects;        // by position
+  std::size_t settled = 0;            // of them
+  std::optional<PubsubState> pubsub;  // where the transaction (un)subscribes: after it
+  // By how many frames its replies outgrow EXEC's array, and how many of all have come.
+  std::uint32_t extra = 0;
+  std::uint64_t seen = 0;
+};
+
+struct Slot : Effect {
   enum class Kind : std::uint8_t {
     kForwarded,  // one reply from Redis
     kPubsub,     // `confirmations` of (un)subscribing, or one error
     kLocal,      // made here: `text`, complete with its CRLF
     kAborted,    // EXEC, denied or with a denied command before it: Redis was told DISCARD
-    kSilent,     // no reply comes (CLIENT REPLY); what it does is done when its turn comes
     kSwallowed,  // a command of our own (AUTH after RESET): its reply is nobody's
   };
   Kind kind = Kind::kForwarded;
-  resp::Verb verb = resp::Verb::kOther;
-  bool closes = false;              // kLocal: the connection ends behind it
-  bool executed = false;            // EXEC: its array has come, and `confirmations` frames follow
-  std::uint32_t confirmations = 0;  // kPubsub; 0: as many as there are subscriptions when its turn
-                                    // comes. EXEC: frames by which its reply outgrows its array
-  std::uint32_t generation = 0;     // MULTI: which transaction it opens, or is nested in
-  std::int64_t number = 0;          // SELECT: the database; HELLO, EXEC: the protocol version
-  std::int64_t arrived_us = 0;      // monotonic
-  std::optional<PubsubState> pubsub;  // EXEC of a transaction that (un)subscribes: after it
+  bool closes = false;    // kLocal: the connection ends behind it
+  bool silent = false;    // no answer comes (CLIENT REPLY); what it does is done in its turn
+  bool unproven = false;  // a silent CLIENT REPLY that Redis may yet refuse, with an answer
+  bool queued = false;    // sent behind a MULTI: Redis is expected to answer QUEUED
+  bool executed = false;  // EXEC: its array has come, and exec->extra frames follow
+  // kPubsub; 0: as many as there are subscriptions when its turn comes.
+  std::uint32_t confirmations = 0;
+  std::unique_ptr<ExecOutcome> exec;  // EXEC of a transaction that has effects; else null
+  std::int64_t arrived_us = 0;        // monotonic
   std::int64_t first_byte_us = -1;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
-  // kLocal, kAborted: the answer; AUTH, HELLO: the user asked for; CLIENT SETNAME: the name
-  std::string text;
-  std::string name;    // HELLO: the client's name asked for
+  std::string answer;  // kLocal, kAborted
   std::string record;  // the audit line's beginning; empty: not recorded
 };
 
@@ -49,7 +71,8 @@ class ReplyQueue {
   // A cleared slot at the end. Valid until the next Push.
   Slot& Push();
   Slot& front() { return slots_[head_]; }
-  Slot& back() { return slots_[(head_ + size_ - 1) & (slots_.size() - 1)]; }
+  Slot& at(std::size_t i) { return slots_[(head_ + i) & (slots_.size() - 1)]; }  // from the front
+  Slot& back() { return at(size_ - 1); }
   void Pop();
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }

@@ -138,14 +138,67 @@ TEST_CASE("The user, the database and the client's name are the ones in force") 
   SUBCASE("a refusal that comes when a later one was sent already") {
     site->Request(Wire({"AUTH", "eve", "pw"}) + Wire({"AUTH", "ann", "pw"}) +
                   Wire({"SELECT", "99"}) + Wire({"SELECT", "5"}));
-    site->Reply("-WRONGPASS no\r\n+OK\r\n-ERR no\r\n+OK\r\n");
+    site->Reply("-WRONGPASS no\r\n");  // only now does the next AUTH go
+    site->Reply("+OK\r\n-ERR no\r\n+OK\r\n");
     site->Run({"GET", "a"}, "$-1\r\n");
     CHECK(last("user") == "ann");
     CHECK(last("db") == 5);
   }
+  SUBCASE("in a transaction they change with EXEC, one by one") {
+    site->Run({"MULTI"}, "+OK\r\n");
+    site->Run({"SELECT", "5"}, "+QUEUED\r\n");
+    site->Run({"GET", "a"}, "+QUEUED\r\n");
+    CHECK(last("db") == 3);
+    site->Run({"SELECT", "99"}, "+QUEUED\r\n");
+    site->Run({"AUTH", "ann", "pw"}, "+QUEUED\r\n");
+    site->Run({"AUTH", "eve", "no"}, "+QUEUED\r\n");
+    site->Run({"CLIENT", "SETNAME", "later"}, "+QUEUED\r\n");
+    SUBCASE("executed") {
+      site->Run({"EXEC"},
+                "*6\r\n+OK\r\n$-1\r\n-ERR DB index is out of range\r\n+OK\r\n"
+                "-WRONGPASS no\r\n+OK\r\n");
+      site->Run({"GET", "a"}, "$-1\r\n");
+      CHECK(last("user") == "ann");
+      CHECK(last("db") == 5);
+      CHECK(last("client_name") == "later");
+    }
+    SUBCASE("what is sent behind EXEC is recorded as if it had been granted") {
+      site->Request(Wire({"EXEC"}) + kGet);
+      site->Reply("*6\r\n+OK\r\n$-1\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n$-1\r\n");
+      CHECK(last("user") == "eve");
+      CHECK(last("db") == 99);
+    }
+    SUBCASE("not executed: WATCH, EXECABORT, DISCARD, RESET") {
+      SUBCASE("") { site->Run({"EXEC"}, "*-1\r\n"); }
+      SUBCASE("") { site->Run({"EXEC"}, "_\r\n"); }
+      SUBCASE("") { site->Run({"EXEC"}, "-EXECABORT no\r\n"); }
+      SUBCASE("") { site->Run({"DISCARD"}, "+OK\r\n"); }
+      site->Run({"GET", "a"}, "$-1\r\n");
+      CHECK(last("user") == "bob");
+      CHECK(last("db") == 3);
+      CHECK(last("client_name") == "worker");
+    }
+  }
+  SUBCASE("behind replies that a subscription adds to EXEC's") {
+    site->Run({"MULTI"}, "+OK\r\n");
+    site->Run({"SUBSCRIBE", "x", "y"}, "+QUEUED\r\n");
+    site->Run({"SELECT", "5"}, "+QUEUED\r\n");
+    site->Run({"SELECT", "99"}, "+QUEUED\r\n");
+    site->Run({"EXEC"}, "*3\r\n" + Confirmation("subscribe", "x", 1) +
+                            Confirmation("subscribe", "y", 2) + "+OK\r\n-ERR no\r\n");
+    site->Run({"PING"}, "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+    CHECK(last("db") == 5);
+  }
+  SUBCASE("a MULTI that was refused: they change at once") {
+    site->Request(Wire({"MULTI"}) + Wire({"SELECT", "7"}));
+    site->Reply("-NOPERM no\r\n+OK\r\n");
+    site->Run({"GET", "a"}, "$-1\r\n");
+    CHECK(last("db") == 7);
+  }
   SUBCASE("two refusals in a row") {
     site->Request(Wire({"AUTH", "eve", "pw"}) + Wire({"AUTH", "ann", "pw"}));
-    site->Reply("-WRONGPASS no\r\n-WRONGPASS no\r\n");
+    site->Reply("-WRONGPASS no\r\n");
+    site->Reply("-WRONGPASS no\r\n");
     site->Run({"GET", "a"}, "$-1\r\n");
     CHECK(last("user") == "bob");
   }

@@ -191,6 +191,39 @@ TEST_CASE("Behind both agents a client sees what a Redis with these rules would 
   }
 }
 
+TEST_CASE("With refused CLIENT REPLYs and logins among them no reply is lost or too many") {
+  for (std::uint32_t seed = 1; seed <= 400; ++seed) {
+    CAPTURE(seed);
+    Random random(seed);
+    std::string requests;
+    Mode mode;
+    for (std::size_t i = 10 + random.Below(60); i > 0;) {
+      const std::string request = RandomRequest(random);
+      const bool denied =
+          request.find("FLUSHALL") != request.npos || request.find("KEYS") != request.npos;
+      if (denied || !mode.Admits(request)) continue;
+      requests += request;
+      --i;
+    }
+    requests += Wire({"RESET"}) + Wire({"AUTH", "right"}) + Wire({"CLIENT", "REPLY", "ON"}) +
+                Wire({"RESET"});
+    FakeRedis direct;
+    direct.needs_auth = true;
+    direct.Receive(requests);
+
+    Gateway gateway(seed, seed % 2 == 0 ? 40 : 3000, seed % 3 == 0 ? 16 : 262144);
+    gateway.redis.needs_auth = true;
+    gateway.requests = requests;
+    for (std::size_t i = 0; i < 2000000 && !gateway.done(); ++i) gateway.Step();
+    REQUIRE(gateway.done());
+    REQUIRE(gateway.client->failure() == "");
+    REQUIRE(gateway.server->failure() == "");
+    REQUIRE(gateway.client->to_client == direct.replies);
+    REQUIRE(gateway.client->conversation().idle());
+    REQUIRE(gateway.server->conversation().idle());
+  }
+}
+
 TEST_CASE(
     "With AUTH and refused MULTIs among them, no transaction with a denied command is ever "
     "executed") {

@@ -18,19 +18,19 @@ TEST_CASE("Slots leave in the order in which they came, through every growth of 
     const bool grow = (seed >> 16) % 100 < (round / 2000 % 2 == 0 ? 60u : 40u);
     if (grow) {
       Slot& slot = queue.Push();
-      REQUIRE(slot.text.empty());
+      REQUIRE(slot.answer.empty());
       REQUIRE(slot.record.empty());
       REQUIRE(slot.kind == Slot::Kind::kForwarded);
       REQUIRE(slot.bytes_in == 0);
-      slot.text = std::to_string(next);
-      slot.record = "record of " + slot.text;
+      slot.answer = std::to_string(next);
+      slot.record = "record of " + slot.answer;
       slot.kind = Slot::Kind::kLocal;
       slot.bytes_in = 9;
       model.push_back(next++);
       REQUIRE(&queue.back() == &slot);
     } else if (!model.empty()) {
-      REQUIRE(queue.front().text == std::to_string(model.front()));
-      REQUIRE(queue.front().record == "record of " + queue.front().text);
+      REQUIRE(queue.front().answer == std::to_string(model.front()));
+      REQUIRE(queue.front().record == "record of " + queue.front().answer);
       queue.Pop();
       model.pop_front();
     }
@@ -52,7 +52,7 @@ TEST_CASE("A slot is cleared before it is used again") {
     slot.first_byte_us = 5;
     slot.confirmations = 3;
     slot.closes = true;
-    slot.text = std::string(i % 2 == 0 ? 10 : 100000, 'x');
+    slot.answer = std::string(i % 2 == 0 ? 10 : 100000, 'x');
     queue.Pop();
   }
 }
@@ -60,11 +60,11 @@ TEST_CASE("A slot is cleared before it is used again") {
 TEST_CASE("A long text is not kept in a slot that is used again") {
   ReplyQueue queue;
   for (int i = 0; i < 4; ++i) {
-    queue.Push().text.assign(1 << 20, 'x');
+    queue.Push().answer.assign(1 << 20, 'x');
     queue.Pop();
   }
   for (int i = 0; i < 4; ++i) {
-    CHECK(queue.Push().text.capacity() <= 1024);
+    CHECK(queue.Push().answer.capacity() <= 1024);
     queue.Pop();
   }
 }

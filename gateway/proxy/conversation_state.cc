@@ -1,0 +1,383 @@
+// What commands and their replies do to the state of a Redis connection: transactions, CLIENT
+// REPLY, and what a later command is judged and recorded by (user, database, name).
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <utility>
+
+#include "gateway/proxy/conversation.h"
+#include "gateway/proxy/fold.h"
+
+namespace redwall::proxy {
+namespace {
+
+using resp::Verb;
+
+constexpr std::size_t kMaxNoted = 128;  // bytes of a user's or client's name that are kept
+
+bool ReadNumber(std::string_view text, std::int64_t& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// What Redis runs at once even inside MULTI; all else is queued (processCommand).
+bool IsQueued(Verb verb) {
+  return verb != Verb::kMulti && verb != Verb::kExec && verb != Verb::kDiscard &&
+         verb != Verb::kWatch && verb != Verb::kQuit && verb != Verb::kReset;
+}
+
+// REPLCONF ACK and GETACK have no answer, wherever among its options they stand (replconfCommand).
+bool IsUnansweredReplconf(const resp::Command& command) {
+  if (command.argc() % 2 == 0) return false;  // a syntax error
+  for (std::size_t i = 1; i + 1 < command.argc(); i += 2) {
+    const std::string_view option = command.arg(i);
+    if (EqualsFolded(option, "ack") || EqualsFolded(option, "getack")) return true;
+    std::int64_t port = 0;
+    const bool goes_on =
+        EqualsFolded(option, "capa") || EqualsFolded(option, "ip-address") ||
+        (EqualsFolded(option, "listening-port") && ReadNumber(command.arg(i + 1), port));
+    if (!goes_on) return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+// Some versions of Redis answer AUTH out of step (a module or a thread decides): then nothing that
+// came before may be without its reply. What Redis would queue isn't run before EXEC.
+bool Conversation::HasToWait(const resp::Command& command, Verb verb) const {
+  const bool logs_in = verb == Verb::kAuth || (verb == Verb::kHello && command.argc() > 2);
+  return logs_in && awaited_ != answered_ && !transaction_.open && !raw_ && !request_end_;
+}
+
+Conversation::ReplyMode Conversation::ReplyModeOf(const resp::Command& command, Verb verb) const {
+  if (verb != Verb::kClientReply || transaction_.open || command.argc() != 3)
+    return ReplyMode::kUnchanged;
+  const std::string_view mode = command.arg(2);
+  if (EqualsFolded(mode, "on")) return ReplyMode::kOn;
+  if (EqualsFolded(mode, "off")) return ReplyMode::kOff;
+  return EqualsFolded(mode, "skip") ? ReplyMode::kSkip : ReplyMode::kUnchanged;
+}
+
+// Follows clientReplyCommand() and resetClient(): what is said now may silence later replies.
+bool Conversation::ExpectsReply(const resp::Command& command, Verb verb) {
+  if (verb == Verb::kReset) {
+    reply_mode_ = ReplyMode::kOn;
+    return !std::exchange(skip_next_, false);  // RESET itself is skipped, too
+  }
+  const ReplyMode mode = ReplyModeOf(command, verb);
+  if (mode != ReplyMode::kUnchanged) reply_mode_used_ = true;
+  switch (mode) {
+    case ReplyMode::kOn:
+      reply_mode_ = ReplyMode::kOn;
+      skip_next_ = false;
+      return true;
+    case ReplyMode::kOff:
+      reply_mode_ = ReplyMode::kOff;
+      skip_next_ = false;
+      return false;
+    case ReplyMode::kSkip:
+      skip_next_ = reply_mode_ == ReplyMode::kOn;
+      return false;
+    case ReplyMode::kUnchanged:
+      break;
+  }
+  if (reply_mode_ == ReplyMode::kOff || std::exchange(skip_next_, false)) return false;
+  return verb != Verb::kReplconf || transaction_.open || !IsUnansweredReplconf(command);
+}
+
+void Conversation::NoteEffects(const resp::Command& command, Verb verb, Slot& slot) {
+  if (transaction_.open && IsQueued(verb)) return NoteQueued(command, verb, slot);
+  switch (verb) {
+    case Verb::kMulti:
+      NoteMulti(slot);
+      break;
+    case Verb::kExec:
+      NoteExec(slot);
+      break;
+    case Verb::kDiscard:
+      EndTransaction();
+      break;
+    case Verb::kReset:
+      EndTransaction();
+      db_.Ask(0);
+      user_.Ask(first_user_);
+      client_name_.Ask({});
+      break;
+    case Verb::kQuit:
+      // What stands behind it is ignored, unless QUIT is refused (from 7.2 on ACLs may do so).
+      if (slot.silent) break;
+      if (request_end_) intake_ = Intake::kClosed;
+      quitting_ = held_back_ = !request_end_;
+      break;
+    default:
+      if (!IsPubsub(verb)) {
+        ReadEffect(command, verb, slot);
+        Ask(slot);
+        break;
+      }
+      slot.kind = Slot::Kind::kPubsub;
+      slot.confirmations = static_cast<std::uint32_t>(command.argc() - 1);
+      break;
+  }
+}
+
+// A nested one is an error, and the transaction stays; but then the first one may turn out to have
+// been refused.
+void Conversation::NoteMulti(Slot& slot) {
+  if (!transaction_.open) {
+    EndTransaction();
+    const std::int64_t generation = transaction_.generation + 1;
+    transaction_ = Transaction();
+    transaction_.open = true;
+    transaction_.generation = generation;
+  }
+  ++transaction_.unanswered;
+  slot.number = transaction_.generation;
+}
+
+void Conversation::NoteExec(Slot& slot) {
+  if (!transaction_.open) return;
+  if (transaction_.dirty) {
+    slot.kind = Slot::Kind::kAborted;
+  } else if (transaction_.outcome != nullptr) {
+    slot.exec = std::move(transaction_.outcome);
+    for (const ExecOutcome::Queued& queued : slot.exec->effects) Ask(queued.effect);
+  }
+  EndTransaction();
+}
+
+void Conversation::EndTransaction() {
+  transaction_.open = transaction_.dirty = false;
+  if (transaction_.outcome == nullptr) return;
+  effects_ -= transaction_.outcome->effects.size();
+  transaction_.outcome.reset();
+}
+
+// Inside MULTI: Redis answers +QUEUED, and the command takes effect at EXEC. Where MULTI turns out
+// to have been refused, some of them have taken effect at once.
+void Conversation::NoteQueued(const resp::Command& command, Verb verb, Slot& slot) {
+  slot.queued = true;
+  std::unique_ptr<ExecOutcome>& outcome = transaction_.outcome;
+  const std::uint64_t position = transaction_.commands++ + (outcome ? outcome->extra : 0);
+  switch (verb) {
+    case Verb::kHello:
+    case Verb::kSelect:
+    case Verb::kAuth:
+    case Verb::kClientSetname:
+      ReadEffect(command, verb, slot);
+      if (!outcome) outcome = std::make_unique<ExecOutcome>();
+      outcome->effects.push_back({position, slot});
+      ++effects_;
+      break;
+    case Verb::kMonitor:
+      break;
+    case Verb::kClientReply:
+      reply_mode_used_ = true;
+      slot.verb = Verb::kOther;
+      break;
+    default:
+      if (!IsPubsub(verb)) {
+        slot.verb = Verb::kOther;
+        break;
+      }
+      slot.kind = Slot::Kind::kPubsub;
+      slot.confirmations = static_cast<std::uint32_t>(command.argc() - 1);
+      if (!outcome) outcome = std::make_unique<ExecOutcome>();
+      if (!outcome->pubsub) outcome->pubsub = pubsub_;
+      outcome->extra += outcome->pubsub->Assume(verb, slot.confirmations) - 1;
+      break;
+  }
+}
+
+void Conversation::ReadEffect(const resp::Command& command, Verb verb, Effect& effect) const {
+  switch (verb) {
+    case Verb::kSelect:
+      if (!ReadNumber(command.arg(1), effect.number)) effect.number = db_.value();
+      break;
+    case Verb::kAuth:
+      effect.text = command.argc() == 3 ? command.arg(1).substr(0, kMaxNoted) : "default";
+      break;
+    case Verb::kClientSetname:
+      effect.text = command.arg(2).substr(0, kMaxNoted);
+      break;
+    case Verb::kHello:  // [protover [AUTH username password] [SETNAME clientname]]
+      if (command.argc() < 2 || !ReadNumber(command.arg(1), effect.number)) effect.number = 0;
+      effect.text = user_.value();
+      effect.name = client_name_.value();
+      for (std::size_t i = 2; i + 1 < command.argc(); ++i) {
+        if (EqualsFolded(command.arg(i), "auth") && i + 2 < command.argc()) {
+          effect.text = command.arg(i + 1).substr(0, kMaxNoted);
+          i += 2;
+        } else if (EqualsFolded(command.arg(i), "setname")) {
+          effect.name = command.arg(++i).substr(0, kMaxNoted);
+        } else {
+          break;  // a syntax error to Redis
+        }
+      }
+      break;
+    default:
+      break;
+  }
+}
+
+void Conversation::Ask(const Effect& effect) {
+  switch (effect.verb) {
+    case Verb::kSelect:
+      return db_.Ask(effect.number);
+    case Verb::kAuth:
+      return user_.Ask(effect.text);
+    case Verb::kClientSetname:
+      return client_name_.Ask(effect.text);
+    case Verb::kHello:
+      user_.Ask(effect.text);
+      client_name_.Ask(effect.name);
+      return;
+    default:
+      return;
+  }
+}
+
+// `asked`: there was an Ask for it.
+void Conversation::Answer(const Effect& effect, bool granted, bool asked) {
+  const auto answer = [granted, asked](auto& claim, const auto& value) {
+    if (asked) {
+      claim.Answer(value, granted);
+    } else if (granted) {
+      claim.Grant(value);
+    }
+  };
+  switch (effect.verb) {
+    case Verb::kSelect:
+      return answer(db_, effect.number);
+    case Verb::kAuth:
+      return answer(user_, effect.text);
+    case Verb::kClientSetname:
+      return answer(client_name_, effect.text);
+    case Verb::kHello:
+      if (granted && (effect.number == 2 || effect.number == 3)) protocol_ = effect.number;
+      answer(user_, effect.text);
+      answer(client_name_, effect.name);
+      return;
+    default:
+      return;
+  }
+}
+
+// What a reply says about the connection's state; an error takes back what was assumed when the
+// command went.
+void Conversation::ApplyReply(const Slot& slot, bool granted) {
+  switch (slot.verb) {
+    case Verb::kMulti:
+      return ApplyMulti(slot, granted);
+    case Verb::kExec:
+      if (slot.exec) Settle(*slot.exec, UINT64_MAX, [granted](std::uint64_t) { return granted; });
+      return;
+    case Verb::kQuit:
+      quitting_ = false;
+      if (granted) intake_ = Intake::kClosed;
+      return;
+    case Verb::kMonitor:
+      monitor_ = monitor_ || granted;
+      return;
+    case Verb::kReset:
+      db_.Answer(0, granted);
+      user_.Answer(first_user_, granted);
+      client_name_.Answer({}, granted);
+      if (!granted) return;
+      protocol_ = 2;
+      monitor_ = false;
+      pubsub_.Clear();
+      return;
+    default:
+      return Answer(slot, granted, !slot.queued);
+  }
+}
+
+void Conversation::ApplyMulti(const Slot& slot, bool granted) {
+  if (slot.number != transaction_.generation) return;  // of a transaction that is over
+  --transaction_.unanswered;
+  transaction_.granted = transaction_.granted || granted;
+  if (!transaction_.granted && transaction_.unanswered == 0) EndTransaction();
+}
+
+// EXEC's replies before position `end` are there.
+template <class IsGranted>
+void Conversation::Settle(ExecOutcome& outcome, std::uint64_t end, IsGranted is_granted) {
+  for (; outcome.settled < outcome.effects.size(); ++outcome.settled) {
+    const ExecOutcome::Queued& queued = outcome.effects[outcome.settled];
+    if (queued.position >= end) return;
+    Answer(queued.effect, is_granted(queued.position), true);
+  }
+}
+
+// EXEC's array is there. Where the transaction (un)subscribes, each channel has put an element of
+// its own into it, so that the last replies stand behind it.
+void Conversation::EndExec(const resp::ReplyScanner::Frame& frame) {
+  Slot& slot = queue_.front();
+  if (slot.exec != nullptr) {
+    ExecOutcome& outcome = *slot.exec;
+    Settle(outcome, frame.elements, [this, &frame](std::uint64_t position) {
+      const std::optional<bool> is_error = frame.IsError(position);
+      // Who the connection acts for, and where, decides what it may do: no guessing.
+      if (!is_error) Fail("too many errors in one EXEC to tell what it did to the connection");
+      return !is_error.value_or(true);
+    });
+    outcome.seen = frame.elements;
+    if (outcome.pubsub) pubsub_ = *outcome.pubsub;
+    slot.executed = outcome.extra > 0;
+  }
+  if (!slot.executed) FinishSlot(audit::CommandEnd::Result::kOk, {});
+}
+
+void Conversation::EndRestOfExec(const resp::ReplyScanner::Frame& frame) {
+  Slot& slot = queue_.front();
+  ExecOutcome& outcome = *slot.exec;
+  slot.bytes_out += frame_bytes_;
+  const bool is_error = frame.type == '-' || frame.type == '!';
+  Settle(outcome, ++outcome.seen, [is_error](std::uint64_t) { return !is_error; });
+  if (--outcome.extra == 0) FinishSlot(audit::CommandEnd::Result::kOk, {});
+}
+
+// Whether the error that was withheld is the answer to a CLIENT REPLY, which is silent otherwise:
+// NOAUTH, NOPERM, or not allowed while subscribed.
+bool Conversation::RefusesReplyMode() const {
+  return withheld_.starts_with("-NOAUTH") || withheld_.find("'client") != std::string::npos;
+}
+
+// The CLIENT REPLY at the front was refused: what was sent behind it, up to the next one, is
+// answered after all.
+void Conversation::ReplyModeRefused() {
+  const bool skip = queue_.front().number == static_cast<std::int64_t>(ReplyMode::kSkip);
+  const std::size_t end = std::min<std::size_t>(queue_.size(), skip ? 2 : SIZE_MAX);
+  bool superseded = false;
+  for (std::size_t i = 0; i < end && !superseded; ++i) {
+    Slot& slot = queue_.at(i);
+    superseded = i > 0 && slot.verb == Verb::kClientReply && slot.number != 0;
+    if (superseded || !slot.silent || slot.verb == Verb::kReplconf) continue;
+    slot.silent = false;
+    if (slot.kind != Slot::Kind::kLocal) ++awaited_;
+  }
+  queue_.front().unproven = false;
+  if (--unproven_ == 0) silenced_ = 0;
+  if (superseded) return;
+  if (!skip) reply_mode_ = ReplyMode::kOn;
+  if (queue_.size() == 1) skip_next_ = false;
+}
+
+// The CLIENT REPLY at the front was granted: it and what it silences are done.
+void Conversation::ReplyModeGranted() {
+  queue_.front().unproven = false;
+  if (--unproven_ == 0) silenced_ = 0;
+  FlushLocals();
+}
+
+// Where it can't be waited for any longer whether a CLIENT REPLY was refused. If one was, replies
+// that have no slot pass all the same.
+void Conversation::AssumeReplyModeGranted() {
+  for (std::size_t i = 0; unproven_ > 0 && i < queue_.size(); ++i)
+    if (std::exchange(queue_.at(i).unproven, false)) --unproven_;
+  silenced_ = 0;
+}
+
+}  // namespace redwall::proxy
