@@ -17,7 +17,8 @@ constexpr std::string_view kBigLength = "ERR Protocol error: too big bulk count 
 constexpr std::string_view kBadLength = "ERR Protocol error: invalid bulk length";
 
 constexpr std::uint64_t kMaxOffset = 0x7fffffff;  // what fits Command's table, with room to spare
-constexpr std::size_t kKeptArguments = 1024;      // a larger table isn't kept between commands
+constexpr std::size_t kKeptArguments = 64;        // a larger table isn't kept between commands
+constexpr std::size_t kKeptScratch = 1024;        // bytes, likewise
 
 // Reads `marker` and a number up to 18 digits in canonical form with its CR LF: the form that every
 // client writes. Returns what follows, or null where this isn't it or isn't all there.
@@ -146,7 +147,9 @@ ParseStatus CommandParser::Parse(std::string_view input) {
 void CommandParser::Begin() {
   command_.args_.clear();
   if (command_.args_.capacity() > kKeptArguments) [[unlikely]]
-    command_.args_ = {};
+    std::vector<Command::Argument>().swap(command_.args_);  // = {} would keep the memory
+  if (scratch_.capacity() > kKeptScratch) [[unlikely]]
+    std::string().swap(scratch_);
   command_.argc_ = 0;
   command_.canonical_ = true;
   head_offered_ = false;

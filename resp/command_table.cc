@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <span>
 #include <utility>
 
@@ -285,6 +286,15 @@ void AddOwnFacts(CommandInfo& info) {
 
 constexpr char Fold(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
+std::string FoldedCopy(std::string_view name) {
+  std::string copy(name);
+  std::transform(copy.begin(), copy.end(), copy.begin(), Fold);
+  return copy;
+}
+
+// "config" of "config|set", and of "config".
+std::string_view Root(std::string_view name) { return name.substr(0, name.find('|')); }
+
 // A name in lower case and its FNV-1a hash, built up piece by piece in one pass and without
 // allocation.
 class Folded {
@@ -327,6 +337,12 @@ const std::vector<std::string_view>& CategoryNames() {
   return names;
 }
 
+std::uint32_t FlagBit(std::string_view name) {
+  for (std::size_t i = 0; i < std::size(kFlagNames); ++i)
+    if (kFlagNames[i] == name) return 1u << i;
+  return 0;
+}
+
 Categories CategoryBit(std::string_view name) {
   for (std::size_t i = 0; i < std::size(kCategories); ++i) {
     if (std::equal(name.begin(), name.end(), kCategories[i].begin(), kCategories[i].end(),
@@ -341,29 +357,41 @@ const CommandTable& CommandTable::Builtin() {
   return table;
 }
 
-CommandTable::CommandTable(std::vector<CommandInfo> commands) : commands_(std::move(commands)) {
-  for (CommandInfo& info : commands_)
-    std::transform(info.name.begin(), info.name.end(), info.name.begin(), Fold);
+CommandTable::CommandTable(std::vector<CommandInfo> commands, const std::vector<Alias>& aliases)
+    : commands_(std::move(commands)) {
+  for (CommandInfo& info : commands_) info.name = FoldedCopy(info.name);
   std::erase_if(commands_, [](const CommandInfo& info) { return info.name.size() > kMaxName; });
   if (commands_.size() > kMaxCommands) commands_.resize(kMaxCommands);
   BuildIndex();
+  if (!aliases.empty()) AddAliases(aliases);
+}
+
+void CommandTable::MakeSlots(std::size_t names) {
+  std::size_t capacity = 16;
+  while (capacity < names * 2) capacity *= 2;
+  slots_.assign(capacity, Slot{});
+  longest_ = 0;
+}
+
+// Precondition: the index doesn't have `name`.
+void CommandTable::Place(std::string_view name, std::uint32_t position, std::uint32_t alias) {
+  Folded folded;
+  folded.Append(name);
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t slot = folded.hash() & mask;
+  while (slots_[slot].position != kEmpty) slot = (slot + 1) & mask;
+  slots_[slot] = {folded.hash(), position, alias};
+  longest_ = std::max(longest_, name.size());
 }
 
 void CommandTable::BuildIndex() {
-  std::size_t capacity = 16;
-  while (capacity < commands_.size() * 2) capacity *= 2;
-  slots_.assign(capacity, Slot{});
+  MakeSlots(commands_.size());
   std::vector<CommandInfo> unique;
   unique.reserve(commands_.size());
   commands_.swap(unique);  // Lookup sees what has been placed so far
   for (CommandInfo& info : unique) {
-    Folded name;
-    name.Append(info.name);
-    if (Lookup(name.text(), name.hash()) != nullptr) continue;
-    std::size_t slot = name.hash() & (capacity - 1);
-    while (slots_[slot].position != kEmpty) slot = (slot + 1) & (capacity - 1);
-    slots_[slot] = {name.hash(), static_cast<std::uint32_t>(commands_.size())};
-    longest_ = std::max(longest_, info.name.size());
+    if (Find(info.name) != nullptr) continue;
+    Place(info.name, static_cast<std::uint32_t>(commands_.size()), kEmpty);
     info.id = static_cast<std::uint16_t>(commands_.size());
     AddOwnFacts(info);
     commands_.push_back(std::move(info));
@@ -376,12 +404,47 @@ void CommandTable::BuildIndex() {
   }
 }
 
+// The index made anew: the aliases with their sub-commands, then all names that they don't hide. A
+// container that is hidden takes its sub-commands' names with it, or CONFIG as an alias of CLIENT
+// would still have a SET.
+void CommandTable::AddAliases(const std::vector<Alias>& aliases) {
+  std::map<std::string, const CommandInfo*> meant;
+  for (const Alias& alias : aliases) {
+    const CommandInfo* info = Find(alias.of);
+    const bool callable = !alias.name.empty() && alias.name.size() <= kMaxName &&
+                          alias.name.find('|') == std::string::npos;
+    if (callable && info != nullptr && Root(info->name) == info->name)
+      meant.emplace(FoldedCopy(alias.name), info);
+  }
+  std::multimap<std::string_view, const CommandInfo*> children;
+  for (const CommandInfo& info : commands_)
+    if (Root(info.name) != info.name) children.emplace(Root(info.name), &info);
+
+  std::vector<std::uint32_t> positions;  // of what alias_names_ mean
+  const auto add = [this, &positions](std::string name, const CommandInfo& info) {
+    if (name.size() > kMaxName || alias_names_.size() == kMaxCommands) return;
+    alias_names_.push_back(std::move(name));
+    positions.push_back(info.id);
+  };
+  for (const auto& [name, info] : meant) {
+    add(name, *info);
+    const auto [first, last] = children.equal_range(info->name);
+    for (auto child = first; child != last; ++child)
+      add(name + child->second->name.substr(info->name.size()), *child->second);
+  }
+  MakeSlots(commands_.size() + alias_names_.size());
+  for (std::uint32_t i = 0; i < alias_names_.size(); ++i) Place(alias_names_[i], positions[i], i);
+  for (const CommandInfo& info : commands_)
+    if (!meant.contains(std::string(Root(info.name)))) Place(info.name, info.id, kEmpty);
+}
+
 const CommandInfo* CommandTable::Lookup(std::string_view folded, std::uint32_t hash) const {
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t slot = hash & mask; slots_[slot].position != kEmpty; slot = (slot + 1) & mask) {
     if (slots_[slot].hash != hash) continue;
     const CommandInfo& info = commands_[slots_[slot].position];
-    if (info.name == folded) return &info;
+    const std::uint32_t alias = slots_[slot].alias;
+    if ((alias == kEmpty ? info.name : alias_names_[alias]) == folded) return &info;
   }
   return nullptr;
 }

@@ -61,6 +61,9 @@ enum CommandFlag : std::uint32_t {
   kFlagAllowBusy = 1u << 14,
 };
 
+// The bit of a flag as COMMAND spells it ("write", "no_auth"); 0 where redwall has no use for it.
+std::uint32_t FlagBit(std::string_view name);
+
 // A category's bit is 1 << its index in CategoryNames().
 using Categories = std::uint32_t;
 
@@ -126,6 +129,15 @@ struct CommandInfo {
 
 class CommandTable {
  public:
+  // What a command is called on a server with `rename-command`; its sub-commands follow it. The
+  // table's own names are those that Redis gave them, so what is found keeps its own:
+  // Find("xyz")->name is "flushall". A name that has come to mean another command means nothing
+  // else any more: GET as an alias of FLUSHALL hides the table's own GET.
+  struct Alias {
+    std::string name;  // what clients call it; any case
+    std::string of;    // its own name; not an alias, not a sub-command
+  };
+
   // The facts of Redis 7.0, made once.
   static const CommandTable& Builtin();
 
@@ -133,7 +145,9 @@ class CommandTable {
   // what redwall adds is set here, by name: id, verb, "handshake", container, key_shape, and
   // touches_keyspace (false stays false). Of two commands with one name the first counts; what goes
   // beyond 65,536 commands, and names of more than 128 bytes, are left out, and are unknown.
-  explicit CommandTable(std::vector<CommandInfo> commands);
+  // An alias is left out where `of` isn't there, or where no client could call it (empty, too long,
+  // with a '|' in it).
+  explicit CommandTable(std::vector<CommandInfo> commands, const std::vector<Alias>& aliases = {});
 
   // The command that these arguments name, a sub-command where the container has one of that name.
   // Null where Redis would say "unknown command" or "unknown subcommand". Case is folded. Works on
@@ -155,13 +169,18 @@ class CommandTable {
   struct Slot {
     std::uint32_t hash = 0;
     std::uint32_t position = kEmpty;  // in commands_
+    std::uint32_t alias = kEmpty;     // in alias_names_; kEmpty: by its own name
   };
   static constexpr std::uint32_t kEmpty = 0xffffffff;
 
   const CommandInfo* Lookup(std::string_view folded, std::uint32_t hash) const;
   void BuildIndex();
+  void MakeSlots(std::size_t names);
+  void Place(std::string_view name, std::uint32_t position, std::uint32_t alias);
+  void AddAliases(const std::vector<Alias>& aliases);
 
   std::vector<CommandInfo> commands_;
+  std::vector<std::string> alias_names_;
   std::vector<Slot> slots_;  // open addressing, a power of two, at most half full
   std::size_t longest_ = 0;  // bytes of the longest name: what is longer is unknown at once
 };

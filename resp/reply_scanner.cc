@@ -7,6 +7,7 @@
 namespace redwall::resp {
 namespace {
 
+constexpr std::size_t kKeptLevels = 64;  // of nesting, between frames
 constexpr std::uint64_t kMaxNumber = INT64_MAX;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -335,6 +336,8 @@ ReplyScanner::Step ReplyScanner::EndElement() {
     }
   }
   inside_ = false;
+  if (levels_.capacity() > kKeptLevels) [[unlikely]]
+    std::vector<Level>().swap(levels_);
   return Step::kFrame;
 }
 

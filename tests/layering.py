@@ -73,7 +73,7 @@ FOREIGN = {
     ),  # the last: base64
     r"spdlog/.*": ("gateway/agent/", "gateway/cli/"),
     r"CLI/.*": ("gateway/cli/",),
-    r"hiredis/.*": ("gateway/agent/",),
+    r"hiredis/.*": ("gateway/net/",),
     r"sys/socket\.h|netdb\.h|netinet/.*|arpa/.*|sys/un\.h|sys/epoll\.h|poll\.h": ("gateway/net/",),
 }
 
@@ -102,7 +102,7 @@ LIBRARIES = {
     r"spdlog::spdlog": ("gateway/agent", "gateway/cli"),
     r"CLI11::CLI11": ("gateway/cli",),
     r"RE2|re2::re2|PkgConfig::re2": ("gateway/policy",),
-    r"PkgConfig::hiredis": ("gateway/agent",),
+    r"PkgConfig::hiredis": ("gateway/net",),
 }
 
 
@@ -290,6 +290,11 @@ PLANTS = [  # (file, text appended to it, what must be complained about)
     ),
     ("gateway/proxy/conversation.h", "#include <uv.h>\n", "uv.h belongs into gateway/net/"),
     ("gateway/agent/config.cc", "#include <nlohmann/json.hpp>\n", "belongs into gateway/json/"),
+    (
+        "gateway/agent/config.cc",
+        "#include <hiredis/hiredis.h>\n",
+        "hiredis/hiredis.h belongs into gateway/net/",
+    ),
     ("crypto/keyring.cc", "#include <sodium.h>\n", "sodium.h belongs into crypto/primitives.cc"),
     (
         "gateway/proxy/conversation.cc",

@@ -28,7 +28,8 @@ void ClientLink::Open(net::TunnelConnection& connection, const proxy::Gate& gate
   tunnel::Session& session = *connection.session();
   connection_ = &connection;
   stream_ = session.Open(route_, address_, this);
-  StartConversation(gate, {}, {SessionName(session.id()), stream_, identity, address_}, {});
+  StartConversation(core_.MakeEnvironment(gate, {}, nullptr),
+                    {SessionName(session.id()), stream_, identity, address_}, {});
   state_ = State::kOpen;
   socket_->StartReading();
   Wake();

@@ -15,9 +15,8 @@ std::string HostName() {
 }  // namespace
 
 Result<std::shared_ptr<const policy::Policy>, ConfigError> ReadPolicy(const CommonConfig& config) {
-  const resp::CommandTable& table = resp::CommandTable::Builtin();
-  if (config.policy.empty()) return policy::Policy::AllowAll(table);
-  auto policy = policy::Policy::ReadFile(config.policy, table);
+  if (config.policy.empty()) return policy::Policy::AllowAll();
+  auto policy = policy::Policy::ReadFile(config.policy);
   if (!policy) return BlameFile(config, config.policy, policy.error().sentence);
   return std::move(*policy);
 }
@@ -49,10 +48,10 @@ Core::Core(net::Loop& loop, const std::string& side, const CommonConfig& config,
 
 Core::~Core() { OnTurnEnd(); }
 
-proxy::Environment Core::MakeEnvironment(const proxy::Gate& gate, std::string_view login) {
+proxy::Environment Core::MakeEnvironment(const proxy::Gate& gate, std::string_view login,
+                                         proxy::UnknownCommands* unknown) {
   RequestTurnEnd();
-  return {&resp::CommandTable::Builtin(), &gate, &recorder_,
-          &config_.limits.conversation,   login, &budget_};
+  return {&gate, &recorder_, &config_.limits.conversation, login, &budget_, unknown};
 }
 
 Result<void, ConfigError> Core::ReloadPolicy() {

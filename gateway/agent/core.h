@@ -13,7 +13,6 @@
 #include "gateway/net/loop.h"
 #include "gateway/policy/policy.h"
 #include "gateway/proxy/conversation.h"
-#include "resp/command_table.h"
 
 namespace redwall::agent {
 
@@ -37,8 +36,9 @@ class Core final : public net::TurnTask {
   audit::Recorder& recorder() { return recorder_; }
   const std::shared_ptr<const policy::Policy>& policy() const { return policy_; }
 
-  // What a conversation needs; `gate` and `login` are borrowed.
-  proxy::Environment MakeEnvironment(const proxy::Gate& gate, std::string_view login);
+  // What a conversation needs. All is borrowed; `unknown` may be null.
+  proxy::Environment MakeEnvironment(const proxy::Gate& gate, std::string_view login,
+                                     proxy::UnknownCommands* unknown);
 
   // Reads the policy's file again. On an error the old one stays.
   Result<void, ConfigError> ReloadPolicy();

@@ -4,10 +4,10 @@
 
 namespace redwall::agent {
 
-void Link::StartConversation(const proxy::Gate& gate, std::string_view login,
-                             audit::Subject subject, std::string user) {
-  conversation_ = std::make_unique<proxy::Conversation>(core_.MakeEnvironment(gate, login), *this,
-                                                        std::move(subject), std::move(user));
+void Link::StartConversation(const proxy::Environment& environment, audit::Subject subject,
+                             std::string user) {
+  conversation_ = std::make_unique<proxy::Conversation>(environment, *this, std::move(subject),
+                                                        std::move(user));
 }
 
 void Link::SendToStream(std::string_view bytes) {

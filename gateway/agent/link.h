@@ -43,7 +43,7 @@ class Link : public Retirable,
   explicit Link(Core& core) : core_(core) {}
 
   tunnel::Session* session() { return connection_ == nullptr ? nullptr : connection_->session(); }
-  void StartConversation(const proxy::Gate& gate, std::string_view login, audit::Subject subject,
+  void StartConversation(const proxy::Environment& environment, audit::Subject subject,
                          std::string user);
   void SendToStream(std::string_view bytes);
   void SendToSocket(std::string_view bytes);

@@ -40,8 +40,14 @@ ServerAgent::ServerAgent(ServerConfig config, std::unique_ptr<Core> core, Server
     : config_(std::move(config)),
       core_(std::move(core)),
       keys_(std::move(keys)),
-      upstreams_(std::move(upstreams)),
-      drain_timer_(core_->loop()) {}
+      drain_timer_(core_->loop()) {
+  for (auto& [name, upstream] : upstreams) {
+    auto& route = routes_[name];
+    route = std::make_unique<ServerRoute>(core_->loop(), std::move(upstream), core_->policy(),
+                                          config_.limits.timeout_ms,
+                                          [this, &route] { UpdateRules(*route); });
+  }
+}
 
 ServerAgent::~ServerAgent() {
   std::vector<ServerTunnel*> tunnels;
@@ -58,8 +64,10 @@ Result<void, net::ListenError> ServerAgent::Start() {
     LogInfo("listening on " + (*listener)->address());
     listeners_.push_back(std::move(*listener));
   }
-  for (const auto& [name, upstream] : upstreams_)
-    LogInfo("route '" + name + "' goes to Redis at " + upstream->route.redis.ToString());
+  for (const auto& [name, route] : routes_) {
+    LogInfo("route '" + name + "' goes to Redis at " + route->upstream()->route.redis.ToString());
+    route->Refresh();
+  }
   core_->RecordEvent("start", {});
   return {};
 }
@@ -111,11 +119,10 @@ void ServerAgent::OnTunnelDone(ServerTunnel* tunnel, std::string_view why) {
   tunnels_.erase(it);
 }
 
-std::shared_ptr<const Upstream> ServerAgent::FindRoute(const std::string& identity,
-                                                       std::string_view route,
-                                                       tunnel::ResetCode& refusal) {
-  const auto it = upstreams_.find(std::string(route));
-  if (it == upstreams_.end()) {
+ServerRoute* ServerAgent::FindRoute(const std::string& identity, std::string_view route,
+                                    tunnel::ResetCode& refusal) {
+  const auto it = routes_.find(std::string(route));
+  if (it == routes_.end()) {
     refusal = tunnel::ResetCode::kUnknownRoute;
     OnUpstreamTrouble("agent '" + identity + "' asked for the route '" + std::string(route) +
                       "', which this server agent doesn't have (\"routes\")");
@@ -127,7 +134,11 @@ std::shared_ptr<const Upstream> ServerAgent::FindRoute(const std::string& identi
                       "', which it may not use (\"routes\" of its line in the authorized agents)");
     return nullptr;
   }
-  return it->second;
+  return it->second.get();
+}
+
+void ServerAgent::UpdateRules(const ServerRoute& route) {
+  for (const auto& [tunnel, owned] : tunnels_) tunnel->UpdateRules(route);
 }
 
 void ServerAgent::OnUpstreamTrouble(const std::string& sentence) {
@@ -147,15 +158,14 @@ void ServerAgent::Reload() {
     return;
   }
   keys_ = std::move(*keys);
-  upstreams_ = std::move(*upstreams);
+  for (const auto& [name, route] : routes_) {
+    route->Replace(upstreams->at(name), core_->policy());
+    UpdateRules(*route);
+  }
   std::vector<ServerTunnel*> revoked;
   for (const auto& [tunnel, owned] : tunnels_) {
     // Whose handshake isn't over began it under the old keys and the old policy.
-    if (tunnel->up() && tunnel->StillAuthorized(keys_)) {
-      tunnel->SetPolicy(*core_->policy());
-    } else {
-      revoked.push_back(tunnel);
-    }
+    if (!tunnel->up() || !tunnel->StillAuthorized(keys_)) revoked.push_back(tunnel);
   }
   for (ServerTunnel* tunnel : revoked)
     tunnel->Abort(tunnel->up() ? "its key was taken away" : "the keys were reloaded meanwhile");

@@ -40,15 +40,16 @@ class ServerAgent final : public Agent, public ServerTunnelOwner {
   void OnAccept(net::Socket socket);
   void OnTunnelDone(ServerTunnel* tunnel, std::string_view why) override;
   void OnTunnelUp(ServerTunnel* tunnel) override;
-  std::shared_ptr<const Upstream> FindRoute(const std::string& identity, std::string_view route,
-                                            tunnel::ResetCode& refusal) override;
+  ServerRoute* FindRoute(const std::string& identity, std::string_view route,
+                         tunnel::ResetCode& refusal) override;
+  void UpdateRules(const ServerRoute& route);
   void OnUpstreamTrouble(const std::string& sentence) override;
   void OnDrainTick();
 
   const ServerConfig config_;
   std::unique_ptr<Core> core_;
   ServerKeys keys_;
-  Upstreams upstreams_;
+  std::unordered_map<std::string, std::unique_ptr<ServerRoute>> routes_;
   crypto::ReplayCache replays_;
   std::unordered_map<ServerTunnel*, std::unique_ptr<ServerTunnel>> tunnels_;
   std::deque<ServerTunnel*> unauthenticated_;  // not up yet, the oldest first

@@ -12,15 +12,15 @@ constexpr std::size_t kMaxLoginReply = 4096;
 }  // namespace
 
 ServerLink::ServerLink(Core& core, net::TunnelConnection& connection, tunnel::StreamId stream,
-                       std::shared_ptr<const Upstream> upstream, const proxy::Gate& gate,
-                       audit::Subject subject, ServerLinkOwner& owner)
-    : Link(core), upstream_(std::move(upstream)), owner_(owner) {
+                       ServerRoute& route, const proxy::Gate& gate, audit::Subject subject,
+                       ServerLinkOwner& owner)
+    : Link(core), route_(route), upstream_(route.upstream()), owner_(owner) {
   connection_ = &connection;
   stream_ = stream;
   const bool logs_in = !upstream_->login.empty();
   const std::string user = upstream_->route.user.empty() ? "default" : upstream_->route.user;
-  StartConversation(gate, AsText(upstream_->login.bytes()), std::move(subject),
-                    logs_in ? user : "");
+  StartConversation(core_.MakeEnvironment(gate, AsText(upstream_->login.bytes()), &route_),
+                    std::move(subject), logs_in ? user : "");
   dial_.emplace(
       core_.loop(), upstream_->route.redis, core_.limits().timeout_ms,
       [this](Result<net::Socket, net::DialError> socket) { OnConnected(std::move(socket)); });
@@ -32,8 +32,11 @@ void ServerLink::OnConnected(Result<net::Socket, net::DialError> socket) {
                              socket.error().sentence +
                              "; is it running, and does it listen there?");
     dial_.reset();
+    route_.OnUnreachable();
     return Fail(tunnel::ResetCode::kUpstreamUnreachable);
   }
+  connected_ = true;
+  route_.OnConnected();
   socket_ = std::move(*socket);
   dial_.reset();
   socket_->SetHandler(this);
@@ -107,11 +110,15 @@ void ServerLink::OnRead(MutableBytes bytes) {
 }
 
 void ServerLink::OnReadEnd() {
+  closed_by_redis_ = !client_ended_ && !conversation_->leaving();
   if (state_ == State::kLogin) return Fail(tunnel::ResetCode::kUpstreamGone);
   Leave();
 }
 
-void ServerLink::OnError(int) { Fail(tunnel::ResetCode::kUpstreamGone); }
+void ServerLink::OnError(int) {
+  closed_by_redis_ = true;
+  Fail(tunnel::ResetCode::kUpstreamGone);
+}
 
 void ServerLink::OnTunnelGone() {
   connection_ = nullptr;
@@ -162,6 +169,7 @@ void ServerLink::Done() {
   dial_.reset();
   conversation_->OnClosed();
   socket_.reset();
+  if (connected_) route_.OnDisconnected(closed_by_redis_);
   owner_.OnLinkDone(this);
 }
 

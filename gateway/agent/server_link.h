@@ -13,20 +13,14 @@
 #include <optional>
 #include <string>
 
-#include "crypto/secret.h"
 #include "gateway/agent/link.h"
+#include "gateway/agent/server_route.h"
 #include "gateway/net/dialer.h"
 #include "resp/reply_scanner.h"
 
 namespace redwall::agent {
 
 class ServerLink;
-
-// A route with what was read for it.
-struct Upstream {
-  Route route;
-  crypto::Secret login;  // the AUTH command, encoded; may be empty
-};
 
 class ServerLinkOwner {
  public:
@@ -41,13 +35,10 @@ class ServerLinkOwner {
 
 class ServerLink final : public Link {
  public:
-  // `upstream` lives as long as the link, replaced ones included (shared). `gate` outlives the
-  // link.
+  // `route` and `gate` outlive the link.
   ServerLink(Core& core, net::TunnelConnection& connection, tunnel::StreamId stream,
-             std::shared_ptr<const Upstream> upstream, const proxy::Gate& gate,
-             audit::Subject subject, ServerLinkOwner& owner);
-
-  const std::string& route() const { return upstream_->route.name; }
+             ServerRoute& route, const proxy::Gate& gate, audit::Subject subject,
+             ServerLinkOwner& owner);
 
   void OnTunnelGone() override;
   void CloseIfIdle() override;
@@ -76,13 +67,18 @@ class ServerLink final : public Link {
   void Leave();
   void Done();
 
-  std::shared_ptr<const Upstream> upstream_;
+  const std::string& route() const { return upstream_->route.name; }
+
+  ServerRoute& route_;
+  const std::shared_ptr<const Upstream> upstream_;  // as it was when the link began
   ServerLinkOwner& owner_;
   std::optional<net::Dial> dial_;
   State state_ = State::kDialing;
   std::string waiting_;  // requests that came before OPEN
   std::string login_reply_;
   resp::ReplyScanner login_scanner_;
+  bool connected_ = false;        // to Redis
+  bool closed_by_redis_ = false;  // and nobody had asked for it
   bool client_ended_ = false;
   bool fin_passed_on_ = false;
 };

@@ -28,7 +28,6 @@ std::unique_ptr<tunnel::Session> ServerTunnel::OnAuthenticated(
     const crypto::SecureChannel& channel) {
   identity_ = channel.peer();
   if (!crypto::Random(id_)) return nullptr;
-  SetPolicy(*core_.policy());
   tunnel::Session::Options options;
   options.role = tunnel::Role::kServer;
   options.name = core_.name();
@@ -47,14 +46,21 @@ void ServerTunnel::OnReady() {
 tunnel::StreamHandler* ServerTunnel::OnOpen(tunnel::StreamId stream,
                                             const tunnel::OpenPayload& open,
                                             tunnel::ResetCode& refusal) {
-  auto upstream = owner_.FindRoute(identity_, open.route, refusal);
-  if (upstream == nullptr) return nullptr;
+  ServerRoute* const route = owner_.FindRoute(identity_, open.route, refusal);
+  if (route == nullptr) return nullptr;
+  const auto [gate, is_new] = gates_.try_emplace(route);
+  if (is_new) UpdateRules(*route);
   audit::Subject subject{session_name(), stream, identity_, std::string(open.client)};
-  auto link = std::make_unique<ServerLink>(core_, connection_, stream, std::move(upstream), gate_,
+  auto link = std::make_unique<ServerLink>(core_, connection_, stream, *route, gate->second,
                                            std::move(subject), *this);
   ServerLink* const made = link.get();
   links_.emplace(made, std::move(link));
   return made;
+}
+
+void ServerTunnel::UpdateRules(const ServerRoute& route) {
+  const auto gate = gates_.find(&route);
+  if (gate != gates_.end()) gate->second.rules = route.policy()->RulesFor(identity_);
 }
 
 void ServerTunnel::OnLinkDone(ServerLink* link) {

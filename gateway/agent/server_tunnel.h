@@ -18,10 +18,10 @@ class ServerTunnelOwner {
   // The tunnel is over: forget it and give it to Core::Retire. Called once.
   virtual void OnTunnelDone(ServerTunnel* tunnel, std::string_view why) = 0;
   virtual void OnTunnelUp(ServerTunnel* tunnel) = 0;
-  // The route for a stream; null and a code where this agent can't have it.
-  virtual std::shared_ptr<const Upstream> FindRoute(const std::string& identity,
-                                                    std::string_view route,
-                                                    tunnel::ResetCode& refusal) = 0;
+  // The route for a stream, which lives longer than the tunnel; null and a code where this agent
+  // can't have it.
+  virtual ServerRoute* FindRoute(const std::string& identity, std::string_view route,
+                                 tunnel::ResetCode& refusal) = 0;
   virtual void OnUpstreamTrouble(const std::string& sentence) = 0;
 
  protected:
@@ -48,7 +48,8 @@ class ServerTunnel final : public Retirable,
   std::string agent_name();  // as the peer calls itself; not proved
   std::size_t link_count() const { return links_.size(); }
 
-  void SetPolicy(const policy::Policy& policy) { gate_.rules = policy.RulesFor(identity_); }
+  // The policy of this route is another one.
+  void UpdateRules(const ServerRoute& route);
   void Abort(std::string_view why) { connection_.Abort(why); }
   // No new streams; idle connections end now, the others when CloseIdle finds them idle.
   void BeginDrain();
@@ -72,7 +73,7 @@ class ServerTunnel final : public Retirable,
   std::string identity_;
   bool up_ = false;
   tunnel::SessionId id_{};
-  proxy::Gate gate_;
+  std::unordered_map<const ServerRoute*, proxy::Gate> gates_;  // of the routes that were used
   std::unordered_map<ServerLink*, std::unique_ptr<ServerLink>> links_;
   net::TunnelConnection connection_;  // after links_: it may call back until it is gone
 };

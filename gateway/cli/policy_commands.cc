@@ -20,7 +20,7 @@ struct Options {
 };
 
 int CheckPolicy(const Options& options) {
-  const auto policy = policy::Policy::ReadFile(options.file, resp::CommandTable::Builtin());
+  const auto policy = policy::Policy::ReadFile(options.file);
   if (!policy) return Complain(policy.error().sentence, kUsage);
   for (const std::string& warning : (*policy)->warnings())
     std::fprintf(stderr, "redwall: warning: %s\n", warning.c_str());
@@ -30,7 +30,7 @@ int CheckPolicy(const Options& options) {
 
 int ExplainPolicy(const Options& options) {
   const resp::CommandTable& table = resp::CommandTable::Builtin();
-  const auto policy = policy::Policy::ReadFile(options.file, table);
+  const auto policy = policy::Policy::ReadFile(options.file);
   if (!policy) return Complain(policy.error().sentence, kUsage);
   // Through the same parser as a client's command, so that the answer is the gateway's own.
   std::string bytes;

@@ -123,6 +123,12 @@ Result<Value, JsonError> Value::Parse(std::string_view text, std::string file) {
 }
 
 Result<Value, JsonError> Value::ReadFile(const std::string& path) {
+  const auto text = ReadText(path);
+  if (!text) return text.error();
+  return Parse(*text, path);
+}
+
+Result<std::string, JsonError> Value::ReadText(const std::string& path) {
   const auto failed = [&path](int code) {
     return JsonError{path + ": can't be read: " + std::generic_category().message(code)};
   };
@@ -137,7 +143,7 @@ Result<Value, JsonError> Value::ReadFile(const std::string& path) {
     if (got < sizeof piece) break;
   }
   if (std::ferror(file.get())) return failed(errno);
-  return Parse(text, path);
+  return text;
 }
 
 std::string Value::String() const {

@@ -34,6 +34,8 @@ class Value {
   // MiB are errors.
   static Result<Value, JsonError> Parse(std::string_view text, std::string file);
   static Result<Value, JsonError> ReadFile(const std::string& path);
+  // The text that ReadFile parses. Little more than Parse takes, however long the file is.
+  static Result<std::string, JsonError> ReadText(const std::string& path);
 
   // Each checks the type and returns a default (empty, 0, false) after noting an error.
   std::string String() const;

@@ -7,8 +7,8 @@
 namespace redwall::net {
 namespace {
 
+// What an idle connection keeps, and most replies fit into. Thousands of connections may be idle.
 constexpr std::size_t kLeast = 1024;
-constexpr std::size_t kKeep = 4 * 1024;  // what an idle connection may cost
 
 }  // namespace
 
@@ -36,7 +36,7 @@ void OutBuffer::Drop(std::size_t size) {
   begin_ += size;
   if (begin_ != end_) return;
   begin_ = end_ = 0;
-  if (capacity_ <= kKeep) return;
+  if (capacity_ <= kLeast) return;
   memory_.reset();
   capacity_ = 0;
 }

@@ -1,5 +1,5 @@
 // OutBuffer: bytes that gather for one write. Grows without zeroing, and gives its memory back when
-// it was large.
+// it runs empty, but for a little.
 #ifndef REDWALL_GATEWAY_NET_OUT_BUFFER_H_
 #define REDWALL_GATEWAY_NET_OUT_BUFFER_H_
 

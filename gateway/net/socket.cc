@@ -61,7 +61,7 @@ void Socket::Handle::Flush() {
   const auto done = [](uv_write_t* request, int status) {
     auto* self = static_cast<Handle*>(request->handle->data);
     self->writing = false;
-    self->in_flight.Drop(self->in_flight.size());
+    self->in_flight = OutBuffer();  // rarely needed, so it keeps nothing
     if (self->closing) return;
     if (status < 0) return self->Fail(status);
     if (self->gathering.empty() && self->handler != nullptr) self->handler->OnDrained();

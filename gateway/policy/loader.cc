@@ -15,9 +15,7 @@ constexpr std::int64_t kMaxArgumentBytes = 64 * 1024;
 
 class Loader {
  public:
-  Loader(const resp::CommandTable& table, Policy::State& state) : table_(table), state_(state) {
-    state_.table = &table;
-  }
+  explicit Loader(Policy::State& state) : table_(*state.table), state_(state) {}
 
   void Load(const json::Value& document) {
     document.Member("$schema");  // for editors
@@ -161,9 +159,10 @@ const Rule* HiddenBy(const Policy::State& state, std::size_t later) {
 }  // namespace
 
 Result<std::unique_ptr<Policy::State>, json::JsonError> LoadPolicy(
-    const json::Value& document, const resp::CommandTable& table) {
+    const json::Value& document, std::shared_ptr<const resp::CommandTable> table) {
   auto state = std::make_unique<Policy::State>();
-  Loader(table, *state).Load(document);
+  state->table = std::move(table);
+  Loader(*state).Load(document);
   if (auto status = document.status(); !status) return status.error();
   return state;
 }

@@ -52,35 +52,46 @@ Decision Rules::Decide(const Request& request) const {
 }
 
 const AuditSettings& Rules::audit() const { return state_->compiled->audit; }
+const resp::CommandTable& Rules::table() const { return *state_->compiled->table; }
 
 Policy::Policy(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Policy::~Policy() = default;
 
-Result<std::shared_ptr<const Policy>, json::JsonError> Policy::Parse(
-    std::string_view text, const std::string& file, const resp::CommandTable& table) {
-  return FromDocument(json::Value::Parse(text, file), table);
+Policy::Table Policy::BuiltinTable() {
+  return {&resp::CommandTable::Builtin(), [](const resp::CommandTable*) {}};
 }
 
-Result<std::shared_ptr<const Policy>, json::JsonError> Policy::ReadFile(
-    const std::string& path, const resp::CommandTable& table) {
-  return FromDocument(json::Value::ReadFile(path), table);
-}
-
-Result<std::shared_ptr<const Policy>, json::JsonError> Policy::FromDocument(
-    const Result<json::Value, json::JsonError>& document, const resp::CommandTable& table) {
+Result<std::shared_ptr<const Policy>, json::JsonError> Policy::Parse(std::string_view text,
+                                                                     const std::string& file,
+                                                                     Table table) {
+  const auto document = json::Value::Parse(text, file);
   if (!document) return document.error();
-  auto state = LoadPolicy(*document, table);
+  auto state = LoadPolicy(*document, std::move(table));
   if (!state) return state.error();
   AddWarnings(**state);
+  (*state)->text = text;
+  (*state)->file = file;
   return std::shared_ptr<const Policy>(new Policy(*std::move(state)));
 }
 
-std::shared_ptr<const Policy> Policy::AllowAll(const resp::CommandTable& table) {
+Result<std::shared_ptr<const Policy>, json::JsonError> Policy::ReadFile(const std::string& path,
+                                                                        Table table) {
+  const auto text = json::Value::ReadText(path);
+  if (!text) return text.error();
+  return Parse(*text, path, std::move(table));
+}
+
+std::shared_ptr<const Policy> Policy::AllowAll(Table table) {
   auto state = std::make_unique<State>();
-  state->table = &table;
+  state->table = std::move(table);
   state->by_default = Action::kAllow;
   state->unknown = Action::kAllow;
   return std::shared_ptr<const Policy>(new Policy(std::move(state)));
+}
+
+Result<std::shared_ptr<const Policy>, json::JsonError> Policy::WithTable(Table table) const {
+  if (state_->text.empty()) return AllowAll(std::move(table));
+  return Parse(state_->text, state_->file, std::move(table));
 }
 
 std::shared_ptr<const Rules> Policy::RulesFor(std::string_view identity) const {

@@ -55,6 +55,8 @@ class Rules {
   ~Rules();
   Decision Decide(const Request& request) const;
   const AuditSettings& audit() const;
+  // The commands that the rules were compiled for: a Request's `info` is from here.
+  const resp::CommandTable& table() const;
 
  private:
   friend class Policy;
@@ -65,14 +67,20 @@ class Rules {
 
 class Policy : public std::enable_shared_from_this<Policy> {
  public:
-  // `table` must outlive the policy and its rules. `file` is used in errors.
-  static Result<std::shared_ptr<const Policy>, json::JsonError> Parse(
-      std::string_view text, const std::string& file, const resp::CommandTable& table);
+  using Table = std::shared_ptr<const resp::CommandTable>;
+  // `file` is used in errors.
+  static Result<std::shared_ptr<const Policy>, json::JsonError> Parse(std::string_view text,
+                                                                      const std::string& file,
+                                                                      Table table = BuiltinTable());
   static Result<std::shared_ptr<const Policy>, json::JsonError> ReadFile(
-      const std::string& path, const resp::CommandTable& table);
+      const std::string& path, Table table = BuiltinTable());
   // What is in force where no policy is given: everything is allowed, every command recorded with
   // its keys.
-  static std::shared_ptr<const Policy> AllowAll(const resp::CommandTable& table);
+  static std::shared_ptr<const Policy> AllowAll(Table table = BuiltinTable());
+  static Table BuiltinTable();  // resp::CommandTable::Builtin()
+
+  // The same policy for other commands, read from the text that was read then.
+  Result<std::shared_ptr<const Policy>, json::JsonError> WithTable(Table table) const;
 
   ~Policy();
 
@@ -88,8 +96,6 @@ class Policy : public std::enable_shared_from_this<Policy> {
   friend std::string Explain(const Policy& policy, std::string_view identity,
                              const Request& request);
   explicit Policy(std::unique_ptr<State> state);
-  static Result<std::shared_ptr<const Policy>, json::JsonError> FromDocument(
-      const Result<json::Value, json::JsonError>& document, const resp::CommandTable& table);
   std::unique_ptr<State> state_;
 };
 

@@ -13,7 +13,8 @@
 namespace redwall::policy {
 
 struct Policy::State {
-  const resp::CommandTable* table = nullptr;
+  std::shared_ptr<const resp::CommandTable> table;
+  std::string text, file;  // that it was read from, for another table; empty: AllowAll
   bool observe = false;
   Action by_default = Action::kAllow;
   Action unknown = Action::kDeny;
@@ -28,8 +29,8 @@ inline constexpr std::string_view kUnknownRule = "unknown";
 
 // Reads the language of docs/policy.md. Warnings about single names are noted, those about rules as
 // a whole are not (see AddWarnings).
-Result<std::unique_ptr<Policy::State>, json::JsonError> LoadPolicy(const json::Value& document,
-                                                                   const resp::CommandTable& table);
+Result<std::unique_ptr<Policy::State>, json::JsonError> LoadPolicy(
+    const json::Value& document, std::shared_ptr<const resp::CommandTable> table);
 
 // Notes the rules that can never match, and those that an earlier one hides.
 void AddWarnings(Policy::State& state);

@@ -1,5 +1,6 @@
 #include "gateway/proxy/conversation.h"
 
+#include <type_traits>
 #include <utility>
 
 namespace redwall::proxy {
@@ -29,6 +30,20 @@ void Conversation::OnClosed() {
   held_ = std::string();
   EndTransaction();
   Charge();
+}
+
+// What one large command or reply needed isn't kept for the connection's life: idle ones are many.
+void Conversation::GiveMemoryBack() {
+  constexpr std::size_t kKeep = 1024;  // bytes
+  const auto trim = [](auto& buffer) {
+    if (buffer.capacity() * sizeof(buffer[0]) > kKeep)
+      std::remove_reference_t<decltype(buffer)>().swap(buffer);
+  };
+  trim(scratch_);
+  trim(record_);
+  trim(keys_);
+  if (withheld_.empty()) trim(withheld_);
+  if (parser_.between_commands()) static_cast<void>(parser_.Parse({}));  // a large table
 }
 
 // Brings the budget up to date.

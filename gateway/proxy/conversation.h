@@ -46,8 +46,9 @@ struct ConversationLimits {
       262144;  // requests without a reply; beyond, no more are taken until some are answered
 };
 
-// The rules in force for one agent. Its owner replaces `rules` on a reload, and all conversations
-// obey at once.
+// The rules in force for an agent's connections on one route, and with them the commands that they
+// know. Its owner replaces `rules` when policy or commands change, and all conversations obey at
+// once.
 struct Gate {
   std::shared_ptr<const policy::Rules> rules;
 };
@@ -61,16 +62,26 @@ struct Budget {
   std::size_t used = 0;
 };
 
+// Whoever can find out what a command is that the table doesn't have.
+class UnknownCommands {
+ public:
+  // A command of this name (as the client wrote it, of any length) was refused for it.
+  virtual void OnUnknownCommand(std::string_view name) = 0;
+
+ protected:
+  ~UnknownCommands() = default;
+};
+
 // What a conversation shares with its neighbours. All pointers are borrowed and outlive it.
 struct Environment {
-  const resp::CommandTable* table = nullptr;
   const Gate* gate = nullptr;
   audit::Recorder* recorder = nullptr;
   const ConversationLimits* limits = nullptr;
   // Server agent with credentials of its own: the AUTH command, encoded, to be sent again after a
   // RESET. Else empty.
   std::string_view login;
-  Budget* budget = nullptr;  // null: without a limit
+  Budget* budget = nullptr;            // null: without a limit
+  UnknownCommands* unknown = nullptr;  // null: nobody wants to know
 };
 
 // Where the bytes go. Views are valid for the call; neither call may come back into the
@@ -108,6 +119,8 @@ class Conversation {
   // False: too many requests wait for their replies, or the next one has to wait for them. The
   // source of requests is to be left unread for now, and its end is not to be passed on yet.
   bool takes_requests() const { return !paused_ && !held_back_; }
+  // The client takes its leave (QUIT), or is shown out: no more requests are taken.
+  bool leaving() const { return intake_ == Intake::kClosed; }
   // Nothing is under way in either direction and nothing would be lost if the connection ended
   // here.
   bool idle() const;
@@ -189,6 +202,7 @@ class Conversation {
 
   void Fail(std::string_view why);
   void Charge();
+  void GiveMemoryBack();
 
   const Environment environment_;
   Outlet& outlet_;

@@ -35,6 +35,7 @@ void Conversation::OnRequest(std::string_view bytes, const Now& now) {
     held_.erase(0, TakeRequests(held_, now));
     if (held_.empty()) std::string().swap(held_);
   }
+  GiveMemoryBack();
   Charge();
 }
 
@@ -104,7 +105,7 @@ bool Conversation::TakeCommand(std::string_view raw, const Now& now) {
     Fail("a web browser's request, not a Redis client's");
     return true;
   }
-  const resp::CommandInfo* info = environment_.table->Find(command);
+  const resp::CommandInfo* info = environment_.gate->rules->table().Find(command);
   if (info && HasToWait(command, info->verb)) {
     held_back_ = true;
     return false;
@@ -145,7 +146,7 @@ bool Conversation::TakeCommand(std::string_view raw, const Now& now) {
 bool Conversation::TakeHead(std::string_view input, const Now& now, std::size_t& used) {
   const resp::Command& command = parser_.command();
   if (command.size() == 0) return false;
-  const resp::CommandInfo* info = environment_.table->Find(command);
+  const resp::CommandInfo* info = environment_.gate->rules->table().Find(command);
   if (info ? info->verb != Verb::kOther : command.size() < 2) return false;
   if (IsCrossProtocol(command)) {
     Fail("a web browser's request, not a Redis client's");
@@ -227,6 +228,8 @@ bool Conversation::Examine(const policy::Request& request, std::size_t bytes, co
                           record_);
   }
   if (decision.action == policy::Action::kAllow) return true;
+  if (request.info == nullptr && environment_.unknown != nullptr)
+    environment_.unknown->OnUnknownCommand(request.command.name());
   const std::string_view name = request.info ? request.info->name : request.command.name();
   Refuse(unrecordable ? std::string(kAuditBroken) : policy::DenialText(decision, name),
          decision.action == policy::Action::kDisconnect, bytes, now);

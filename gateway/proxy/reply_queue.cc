@@ -6,7 +6,7 @@ namespace redwall::proxy {
 namespace {
 
 constexpr std::size_t kFirstSize = 4;
-constexpr std::size_t kKeepSlots = 256;  // a longer queue gives its memory back when it runs empty
+constexpr std::size_t kKeepSlots = 32;  // a longer queue gives its memory back when it runs empty
 constexpr std::size_t kKeepString = 1024;  // likewise a slot's strings, bytes
 
 void Clear(std::string& text) {

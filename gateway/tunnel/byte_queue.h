@@ -1,5 +1,5 @@
-// ByteQueue: bytes that wait, first in, first out, in one contiguous piece. Keeps its memory while
-// it is in use and gives it back when it runs empty after having been large.
+// ByteQueue: bytes that wait, first in, first out, in one contiguous piece. Gives its memory back
+// when it runs empty: most streams never need one.
 #ifndef REDWALL_GATEWAY_TUNNEL_BYTE_QUEUE_H_
 #define REDWALL_GATEWAY_TUNNEL_BYTE_QUEUE_H_
 
@@ -19,12 +19,8 @@ class ByteQueue {
     head_ += size;
     if (head_ == bytes_.size()) {
       head_ = 0;
-      if (bytes_.capacity() > kKeep) {
-        std::vector<std::byte>().swap(bytes_);
-      } else {
-        bytes_.clear();
-      }
-    } else if (head_ >= kKeep &&
+      std::vector<std::byte>().swap(bytes_);
+    } else if (head_ >= kWorthMoving &&
                head_ >= bytes_.size() / 2) {  // moves each byte at most once on average
       bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(head_));
       head_ = 0;
@@ -36,7 +32,7 @@ class ByteQueue {
   bool empty() const { return size() == 0; }
 
  private:
-  static constexpr std::size_t kKeep = 16 * 1024;
+  static constexpr std::size_t kWorthMoving = 16 * 1024;
   std::vector<std::byte> bytes_;
   std::size_t head_ = 0;
 };

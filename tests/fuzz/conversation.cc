@@ -37,9 +37,8 @@ struct Site {
 };
 
 std::shared_ptr<const policy::Rules> MakeRules() {
-  const auto policy = policy::Policy::Parse(kPolicy, "fuzz", resp::CommandTable::Builtin());
-  return policy ? (*policy)->RulesFor("site")
-                : policy::Policy::AllowAll(resp::CommandTable::Builtin())->RulesFor("site");
+  const auto policy = policy::Policy::Parse(kPolicy, "fuzz");
+  return policy ? (*policy)->RulesFor("site") : policy::Policy::AllowAll()->RulesFor("site");
 }
 
 void Run(std::string_view input) {
@@ -50,8 +49,7 @@ void Run(std::string_view input) {
   limits.request.stream_threshold = 64;
   limits.max_pending = 32;
   proxy::Budget budget{.limit = 1 << 20};
-  const proxy::Environment environment{
-      &resp::CommandTable::Builtin(), &gate, &recorder, &limits, {}, &budget};
+  const proxy::Environment environment{&gate, &recorder, &limits, {}, &budget};
   Site near(environment), far(environment);
   Now now;
   while (input.size() > 1) {

@@ -56,8 +56,7 @@ void Decide(const redwall::policy::Policy& policy, std::string_view wire) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const auto policy =
-      redwall::policy::Policy::Parse(text, "fuzz.json", redwall::resp::CommandTable::Builtin());
+  const auto policy = redwall::policy::Policy::Parse(text, "fuzz.json");
   if (!policy) {
     Check(policy.error().sentence.starts_with("fuzz.json: "));
     return 0;

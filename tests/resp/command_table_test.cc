@@ -313,5 +313,105 @@ TEST_CASE("a server's table can't hurt: twins, names without end, too many comma
   CHECK(none.Find("get") == nullptr);
 }
 
+TEST_CASE("flags are found as COMMAND spells them") {
+  CHECK(FlagBit("write") == kFlagWrite);
+  CHECK(FlagBit("no_auth") == kFlagNoAuth);
+  CHECK(FlagBit("allow_busy") == kFlagAllowBusy);
+  CHECK(FlagBit("WRITE") == 0);
+  CHECK(FlagBit("skip_monitor") == 0);
+  CHECK(FlagBit("") == 0);
+}
+
+// Redis's facts, as a server with other names for some commands has them.
+CommandTable Renamed(const std::vector<CommandTable::Alias>& aliases) {
+  std::vector<CommandInfo> commands;
+  for (std::size_t id = 0; id < Table().size(); ++id)
+    commands.push_back(Table().at(static_cast<std::uint16_t>(id)));
+  return CommandTable(std::move(commands), aliases);
+}
+
+// The own name of what a command line means in a table.
+std::string Meant(const CommandTable& table, const char* line) {
+  const CommandBuilder builder(CommandBuilder::Split(line));
+  const CommandInfo* info = table.Find(builder.command());
+  return info == nullptr ? "(none)" : info->name;
+}
+
+TEST_CASE("an alias finds the facts of the command, sub-commands included") {
+  const CommandTable table =
+      Renamed({{"XyZ", "FlushAll"}, {"cfg", "config"}, {"m", "multi"}, {"put", "set"}});
+  CHECK(table.size() == Table().size());
+  CHECK(Meant(table, "xyz") == "flushall");
+  CHECK(Meant(table, "XYZ async") == "flushall");
+  CHECK(table.Find("xyz") == table.Find("flushall"));
+  CHECK(&table.at(table.Find("xyz")->id) == table.Find("flushall"));
+  CHECK(table.Find("m")->verb == Verb::kMulti);
+  CHECK(table.Find("put")->key_shape == KeyShape::kSet);
+  CHECK(Has(*table.Find("xyz"), "dangerous"));
+
+  CHECK(Meant(table, "cfg") == "config");
+  CHECK(Meant(table, "CFG Set a b") == "config|set");
+  CHECK(Meant(table, "cfg nothing") == "(none)");
+  CHECK(Meant(table, "cfg|set a b") == "(none)");
+  CHECK(table.Find("cfg|set") == table.Find("config|set"));
+  // The own names stay: nobody is harmed where Redis doesn't have them any more.
+  CHECK(Meant(table, "flushall") == "flushall");
+  CHECK(Meant(table, "config set a b") == "config|set");
+  for (std::size_t id = 0; id < table.size(); ++id) {
+    const CommandInfo& info = table.at(static_cast<std::uint16_t>(id));
+    CHECK(table.Find(info.name) == &info);
+  }
+}
+
+TEST_CASE("a name that has come to mean another command means nothing else") {
+  const CommandTable table = Renamed({{"get", "flushall"}, {"flushall", "get"}});
+  CHECK(Meant(table, "get a") == "flushall");
+  CHECK(Meant(table, "flushall a") == "get");
+
+  // The sub-commands of the name's former owner go with it, and those of the new one come.
+  const CommandTable containers = Renamed({{"config", "client"}, {"acl", "ping"}});
+  CHECK(Meant(containers, "config id") == "client|id");
+  CHECK(Meant(containers, "config set a b") == "(none)");
+  CHECK(containers.Find("config|set") == nullptr);
+  CHECK(Meant(containers, "client id") == "client|id");
+  CHECK(Meant(containers, "acl whoami") == "ping");
+  CHECK(containers.Find("acl|whoami") == nullptr);
+}
+
+TEST_CASE("aliases can't hurt: of nothing, of an alias, without end, twice") {
+  const std::string longest(128, 'n');
+  const CommandTable table = Renamed({{"a", "nothing"},
+                                      {"b", "get"},
+                                      {"c", "b"},
+                                      {"b", "set"},
+                                      {"", "get"},
+                                      {"d|e", "get"},
+                                      {"f", "config|set"},
+                                      {longest, "config"},
+                                      {longest + "n", "get"},
+                                      {"ping", "ping"}});
+  CHECK(Meant(table, "a") == "(none)");
+  CHECK(Meant(table, "b x") == "get");
+  CHECK(Meant(table, "c") == "(none)");
+  CHECK(table.Find("") == nullptr);
+  CHECK(table.Find("d|e") == nullptr);
+  CHECK(Meant(table, "f") == "(none)");
+  CHECK(Meant(table, longest.c_str()) == "config");
+  CHECK(Meant(table, (longest + " set a b").c_str()) == "(none)");
+  CHECK(table.Find(longest + "n") == nullptr);
+  CHECK(Meant(table, "ping") == "ping");
+
+  std::vector<CommandTable::Alias> many;
+  for (int i = 0; i < 70000; ++i) many.push_back({"n" + std::to_string(i), "get"});
+  const CommandTable full = Renamed(many);
+  std::size_t found = 0;
+  for (const CommandTable::Alias& alias : many) found += full.Find(alias.name) != nullptr;
+  CHECK(found == 65536);
+  CHECK(Meant(full, "get a") == "get");
+
+  const CommandTable copy = table;
+  CHECK(copy.Find("b") == &copy.at(copy.Find("get")->id));
+}
+
 }  // namespace
 }  // namespace redwall::resp

@@ -311,7 +311,7 @@ TEST_CASE("An array's errors are told by their places, as far as they are noted"
       REQUIRE(scanner.Scan(rest.substr(0, piece), used) != ScanStatus::kError);
     return scanner.frame();
   };
-  for (std::size_t piece : {1, 3, 1000}) {
+  for (std::size_t piece : {1u, 3u, 1000u}) {
     const auto frame =
         scan("*5\r\n+OK\r\n-ERR a\r\n*1\r\n-ERR nested\r\n!3\r\nERR\r\n:1\r\n", piece);
     CHECK(frame.errors == 2);

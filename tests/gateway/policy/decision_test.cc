@@ -10,7 +10,7 @@ namespace {
 
 std::shared_ptr<const Policy> Load(const std::string& rules, const std::string& top) {
   const std::string text = R"({"version": 1, )" + top + R"(, "rules": [)" + rules + "]}";
-  const auto policy = Policy::Parse(text, "p.json", CommandTable::Builtin());
+  const auto policy = Policy::Parse(text, "p.json");
   if (!policy) FAIL(policy.error().sentence);
   return *policy;
 }
@@ -287,7 +287,7 @@ TEST_CASE("observe mode lets all pass and says what would have been") {
 }
 
 TEST_CASE("without a policy everything passes and is recorded with its keys") {
-  const auto policy = Policy::AllowAll(CommandTable::Builtin());
+  const auto policy = Policy::AllowAll();
   CHECK(policy->rule_count() == 0);
   const auto rules = policy->RulesFor("x");
   const TestRequest flushall("FLUSHALL"), unknown("NOPE");

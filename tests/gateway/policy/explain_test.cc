@@ -9,7 +9,7 @@ using redwall::resp::CommandTable;
 namespace {
 
 std::shared_ptr<const Policy> Load(std::string_view text) {
-  const auto policy = Policy::Parse(text, "p.json", CommandTable::Builtin());
+  const auto policy = Policy::Parse(text, "p.json");
   if (!policy) FAIL(policy.error().sentence);
   return *policy;
 }

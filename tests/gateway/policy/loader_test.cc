@@ -15,7 +15,7 @@ using redwall::resp::CommandTable;
 namespace {
 
 std::string Error(std::string_view text) {
-  const auto policy = Policy::Parse(text, "p.json", CommandTable::Builtin());
+  const auto policy = Policy::Parse(text, "p.json");
   return policy ? std::string() : policy.error().sentence;
 }
 
@@ -25,7 +25,7 @@ std::string RuleError(const std::string& members) {
 }
 
 std::shared_ptr<const Policy> Load(std::string_view text) {
-  const auto policy = Policy::Parse(text, "p.json", CommandTable::Builtin());
+  const auto policy = Policy::Parse(text, "p.json");
   if (!policy) FAIL(policy.error().sentence);
   return *policy;
 }
@@ -259,13 +259,13 @@ TEST_CASE("policies are read from files, and errors name the file") {
   REQUIRE(mkdtemp(folder.data()) != nullptr);
   const std::string path = folder + "/policy.json";
   std::ofstream(path) << R"({"version": 1, "default": "deny"})";
-  CHECK(Policy::ReadFile(path, CommandTable::Builtin()).ok());
+  CHECK(Policy::ReadFile(path).ok());
   std::ofstream(path) << R"({"version": 1, "default": 1})";
-  const auto broken = Policy::ReadFile(path, CommandTable::Builtin());
+  const auto broken = Policy::ReadFile(path);
   REQUIRE(!broken.ok());
   CHECK(broken.error().sentence == path + ": default: expected \"allow\" or \"deny\", got 1");
   unlink(path.c_str());
-  const auto missing = Policy::ReadFile(path, CommandTable::Builtin());
+  const auto missing = Policy::ReadFile(path);
   REQUIRE(!missing.ok());
   CHECK(missing.error().sentence == path + ": can't be read: No such file or directory");
   rmdir(folder.c_str());

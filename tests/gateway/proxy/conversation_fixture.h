@@ -71,14 +71,12 @@ class Site final : public Outlet {
         recorder_({.side = options_.side, .agent = "test"}, OpenSink(options_.audit)) {
     SetPolicy(options_.policy);
     const audit::Subject subject{std::string(32, 'a'), 7, "site-a", "10.0.0.9:5555"};
-    conversation_ =
-        std::make_unique<Conversation>(Environment{.table = &resp::CommandTable::Builtin(),
-                                                   .gate = &gate_,
-                                                   .recorder = &recorder_,
-                                                   .limits = &options_.limits,
-                                                   .login = options_.login,
-                                                   .budget = options_.budget},
-                                       *this, subject, options_.user);
+    conversation_ = std::make_unique<Conversation>(Environment{.gate = &gate_,
+                                                               .recorder = &recorder_,
+                                                               .limits = &options_.limits,
+                                                               .login = options_.login,
+                                                               .budget = options_.budget},
+                                                   *this, subject, options_.user);
   }
 
   std::string to_redis, to_client;
@@ -108,7 +106,7 @@ class Site final : public Outlet {
   std::string failure() const { return std::string(conversation_->failure()); }
 
   void SetPolicy(std::string_view text) {
-    auto policy = policy::Policy::Parse(text, "policy.json", resp::CommandTable::Builtin());
+    auto policy = policy::Policy::Parse(text, "policy.json");
     if (!policy) throw std::invalid_argument(policy.error().sentence);
     gate_.rules = (*policy)->RulesFor("site-a");
   }

@@ -1,0 +1,190 @@
+#include "gateway/agent/server_route.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "gateway/agent/command_reply.h"
+#include "gateway/agent/log.h"
+#include "gateway/policy/command_set.h"
+
+namespace redwall::agent {
+namespace {
+
+constexpr std::int64_t kPauseMs = 1000;       // at least, between two talks
+constexpr std::int64_t kUnwatchedMs = 10000;  // without a client a restart goes unseen
+constexpr std::int64_t kForgetMs = 60000;     // a module may be loaded meanwhile
+constexpr std::size_t kMaxName = 128;         // bytes; as the table's
+constexpr std::size_t kMaxNames = 64;         // asked for in one go
+constexpr std::size_t kMaxNotThere = 1024;
+
+std::string Counted(std::size_t count, const char* what) { return std::to_string(count) + what; }
+
+}  // namespace
+
+ServerRoute::ServerRoute(net::Loop& loop, std::shared_ptr<const Upstream> upstream,
+                         std::shared_ptr<const policy::Policy> policy, std::uint64_t timeout_ms,
+                         std::function<void()> changed)
+    : loop_(loop),
+      upstream_(std::move(upstream)),
+      base_(std::move(policy)),
+      policy_(base_),
+      table_(policy::Policy::BuiltinTable()),
+      timeout_ms_(timeout_ms),
+      changed_(std::move(changed)),
+      asked_ms_(loop.now_ms() - kPauseMs),
+      read_ms_(asked_ms_),
+      soon_(loop) {}
+
+ServerRoute::~ServerRoute() = default;
+
+void ServerRoute::Replace(std::shared_ptr<const Upstream> upstream,
+                          std::shared_ptr<const policy::Policy> policy) {
+  client_.reset();  // it may use the credentials that are replaced
+  upstream_ = std::move(upstream);
+  base_ = std::move(policy);
+  auto compiled = base_->WithTable(table_);
+  if (!compiled)
+    LogTrouble("the policy doesn't fit Redis's commands: " + compiled.error().sentence);
+  policy_ = compiled ? std::move(*compiled) : base_;
+  Refresh();
+}
+
+void ServerRoute::Refresh() {
+  stale_ = true;
+  AskSoon();
+}
+
+void ServerRoute::OnConnected() {
+  if (links_++ == 0 && loop_.now_ms() - read_ms_ > kUnwatchedMs) stale_ = true;
+  if (stale_) AskSoon();
+}
+
+void ServerRoute::OnDisconnected(bool by_redis) {
+  --links_;
+  if (by_redis && links_ == 0) stale_ = true;
+}
+
+void ServerRoute::OnUnknownCommand(std::string_view name) {
+  name = name.substr(0, name.find('\0'));
+  if (name.empty() || name.size() > kMaxName || unknown_.size() >= kMaxNames) return;
+  if (loop_.now_ms() - asked_ms_ > kForgetMs || not_there_.size() >= kMaxNotThere)
+    not_there_.clear();
+  std::string folded = policy::FoldName(name);
+  if (not_there_.contains(folded)) return;
+  unknown_.insert(std::move(folded));
+  AskSoon();
+}
+
+// Strangers to Redis can't make it answer more often than this.
+void ServerRoute::AskSoon() {
+  if (client_) return;  // and then again, where there is a reason to
+  const std::int64_t wait = asked_ms_ + kPauseMs - loop_.now_ms();
+  if (wait <= 0) return Ask();
+  soon_.Start(static_cast<std::uint64_t>(wait), 0, [this] { Ask(); });
+}
+
+void ServerRoute::Ask() {
+  soon_.Stop();
+  if (client_ || (!stale_ && unknown_.empty())) return;
+  asked_ms_ = loop_.now_ms();
+  const bool all = std::exchange(stale_, false);
+  asking_.clear();
+  if (all) AskForEveryName();
+  asking_.insert(asking_.end(), unknown_.begin(), unknown_.end());
+  unknown_.clear();
+  std::vector<std::vector<std::string>> commands;
+  if (all) commands.push_back({"COMMAND"});
+  if (!asking_.empty()) {
+    commands.push_back({"COMMAND", "INFO"});
+    commands.back().insert(commands.back().end(), asking_.begin(), asking_.end());
+  }
+  net::RedisClientOptions options;
+  options.timeout_ms = timeout_ms_;
+  options.login = upstream_->login.bytes();
+  client_.emplace(loop_, upstream_->route.redis, commands, options, [this, all](Replies replies) {
+    client_.reset();
+    if (all) {
+      OnCommands(replies);
+    } else {
+      OnNames(replies);
+    }
+    if (stale_ || !unknown_.empty()) AskSoon();
+  });
+}
+
+// COMMAND names all commands as Redis did; only when asked for a name does it tell what that has
+// come to mean. An operator may even have made GET another name for FLUSHALL.
+void ServerRoute::AskForEveryName() {
+  for (std::size_t id = 0; id < table_->size(); ++id) {
+    const std::string& name = table_->at(static_cast<std::uint16_t>(id)).name;
+    if (name.find('|') == name.npos) asking_.push_back(name);
+  }
+  for (const auto& alias : aliases_) asking_.push_back(alias.name);
+}
+
+// The answers to COMMAND and, where there were names to ask for, COMMAND INFO.
+void ServerRoute::OnCommands(const Replies& replies) {
+  if (!replies) return LogTrouble(replies.error().sentence);
+  auto answer = ReadCommandReply(replies->front());
+  if (!answer) return LogTrouble(answer.error().sentence);
+  read_ms_ = loop_.now_ms();
+  aliases_.clear();
+  if (replies->size() > 1) NoteNames((*replies)[1]);
+  std::size_t foreign = 0;
+  for (const resp::CommandInfo& info : answer->commands)
+    foreign += resp::CommandTable::Builtin().Find(std::string_view(info.name)) == nullptr;
+  auto table = std::make_shared<const resp::CommandTable>(std::move(answer->commands), aliases_);
+  std::string line = "Redis has " + Counted(table->size(), " commands");
+  if (foreign > 0) line += ", " + Counted(foreign, " of them unknown to Redis 7.0");
+  if (!aliases_.empty()) line += ", " + Counted(aliases_.size(), " under another name");
+  if (answer->left_out > 0) line += "; " + Counted(answer->left_out, " make no sense");
+  line = "route '" + upstream_->route.name + "': " + line;
+  if (line != logged_) LogInfo(line);
+  logged_ = line;
+  Install(std::move(table));
+}
+
+// The answer to COMMAND INFO alone: where something is there after all, all is read.
+void ServerRoute::OnNames(const Replies& replies) {
+  if (!replies) return LogTrouble(replies.error().sentence);
+  if (NoteNames(replies->front())) stale_ = true;
+}
+
+// True where Redis has a command of one of the names.
+bool ServerRoute::NoteNames(const net::Reply& reply) {
+  bool found = false;
+  for (std::size_t i = 0; i < asking_.size(); ++i) {
+    const std::optional<std::string> original = RenamedFrom(reply, i);
+    const bool renamed = original && *original != asking_[i];
+    if (renamed) aliases_.push_back({asking_[i], *original});
+    const bool known = table_->Find(std::string_view(asking_[i])) != nullptr;
+    if (renamed || (original && !known)) {
+      found = true;
+    } else if (!known) {
+      not_there_.insert(asking_[i]);
+    }
+  }
+  return found;
+}
+
+void ServerRoute::Install(std::shared_ptr<const resp::CommandTable> table) {
+  auto compiled = base_->WithTable(table);
+  if (!compiled)
+    return LogTrouble("the policy doesn't fit Redis's commands: " + compiled.error().sentence);
+  table_ = std::move(table);
+  policy_ = std::move(*compiled);
+  changed_();
+}
+
+// Once, until it is something else. The next client that finds Redis is the time to try again.
+void ServerRoute::LogTrouble(const std::string& what) {
+  stale_ = false;
+  read_ms_ = loop_.now_ms() - kUnwatchedMs - 1;
+  const std::string line = "route '" + upstream_->route.name +
+                           "': Redis's own command table can't be had, and the one that is known " +
+                           "stays in use: " + what;
+  if (line != logged_) LogWarn(line);
+  logged_ = line;
+}
+
+}  // namespace redwall::agent

@@ -1,0 +1,95 @@
+// ServerRoute: a route of the server agent at work: where its Redis is, what commands that Redis
+// has, and the policy compiled for them.
+//
+// Redis itself is asked for its commands (COMMAND), so that modules, renamed commands and newer
+// versions are known; until it has answered, the built-in table counts. It is asked by a short
+// connection of the agent's own: at the start, when Redis may have restarted, and, by name, for
+// commands that were refused because the table doesn't have them. Between these there is no
+// connection, and nothing that MONITOR or statistics could show.
+#ifndef REDWALL_GATEWAY_AGENT_SERVER_ROUTE_H_
+#define REDWALL_GATEWAY_AGENT_SERVER_ROUTE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/secret.h"
+#include "gateway/agent/config.h"
+#include "gateway/net/loop.h"
+#include "gateway/net/redis_client.h"
+#include "gateway/net/timer.h"
+#include "gateway/policy/policy.h"
+#include "gateway/proxy/conversation.h"
+#include "resp/command_table.h"
+
+namespace redwall::agent {
+
+// A route with what was read for it.
+struct Upstream {
+  Route route;
+  crypto::Secret login;  // the AUTH command, encoded; may be empty
+};
+
+class ServerRoute final : public proxy::UnknownCommands {
+ public:
+  // `changed`: policy() is another one.
+  ServerRoute(net::Loop& loop, std::shared_ptr<const Upstream> upstream,
+              std::shared_ptr<const policy::Policy> policy, std::uint64_t timeout_ms,
+              std::function<void()> changed);
+  ~ServerRoute();
+
+  const std::shared_ptr<const Upstream>& upstream() const { return upstream_; }
+  const std::shared_ptr<const policy::Policy>& policy() const { return policy_; }
+  // After a reload. Doesn't call `changed`.
+  void Replace(std::shared_ptr<const Upstream> upstream,
+               std::shared_ptr<const policy::Policy> policy);
+  // Asks Redis for its commands.
+  void Refresh();
+
+  // What happens to the connections of clients: when the last one of them is closed by Redis, or
+  // Redis can't be reached, or nobody was there to see it, it may have restarted.
+  void OnConnected();
+  void OnUnreachable() { stale_ = true; }
+  void OnDisconnected(bool by_redis);
+  void OnUnknownCommand(std::string_view name) override;
+
+ private:
+  using Replies = Result<std::vector<net::Reply>, net::RedisError>;
+  void AskSoon();
+  void Ask();
+  void AskForEveryName();
+  void OnCommands(const Replies& replies);
+  void OnNames(const Replies& replies);
+  bool NoteNames(const net::Reply& reply);
+  void Install(std::shared_ptr<const resp::CommandTable> table);
+  void LogTrouble(const std::string& what);
+
+  net::Loop& loop_;
+  std::shared_ptr<const Upstream> upstream_;
+  std::shared_ptr<const policy::Policy> base_;    // for the built-in table
+  std::shared_ptr<const policy::Policy> policy_;  // for table_
+  policy::Policy::Table table_;
+  const std::uint64_t timeout_ms_;
+  const std::function<void()> changed_;
+
+  bool stale_ = true;
+  std::size_t links_ = 0;
+  std::int64_t asked_ms_, read_ms_;
+  net::Timer soon_;
+  std::optional<net::RedisClient> client_;
+  std::vector<std::string> asking_;  // names, of the talk under way
+  std::vector<resp::CommandTable::Alias> aliases_;
+  std::set<std::string> unknown_;    // to be asked for
+  std::set<std::string> not_there_;  // asked for, and not there
+  std::string logged_;
+};
+
+}  // namespace redwall::agent
+
+#endif  // REDWALL_GATEWAY_AGENT_SERVER_ROUTE_H_

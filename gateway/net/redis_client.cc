@@ -1,0 +1,105 @@
+#include "gateway/net/redis_client.h"
+
+#include <uv.h>
+
+#include <utility>
+
+namespace redwall::net {
+namespace {
+
+constexpr std::size_t kMaxQuoted = 256;  // bytes of an error of Redis's that go into a sentence
+
+}  // namespace
+
+RedisClient::RedisClient(Loop& loop, const Address& address,
+                         const std::vector<std::vector<std::string>>& commands,
+                         const RedisClientOptions& options, Done done)
+    : address_(address.ToString()),
+      expected_(commands.size()),
+      login_(options.login),
+      done_(std::move(done)),
+      reader_(options.limits),
+      deadline_(loop) {
+  for (const std::vector<std::string>& command : commands) requests_ += FormatRedisCommand(command);
+  // Its own limit comes later than the deadline, which knows more.
+  dial_.emplace(loop, address, options.timeout_ms + 1,
+                [this](Result<Socket, DialError> socket) { OnConnected(std::move(socket)); });
+  const std::uint64_t timeout_ms = options.timeout_ms;
+  deadline_.Start(timeout_ms, 0, [this, timeout_ms] {
+    Fail("no answer within " + std::to_string(timeout_ms) + " ms" +
+         (socket_ ? "" : ": the connection wasn't even accepted"));
+  });
+}
+
+void RedisClient::OnConnected(Result<Socket, DialError> socket) {
+  if (!socket) return Finish(RedisError{socket.error().sentence});
+  socket_ = std::move(*socket);
+  dial_.reset();
+  socket_->SetHandler(this);
+  socket_->StartReading();
+  if (login_.empty()) return Ask();
+  logging_in_ = true;
+  socket_->Write(login_);
+}
+
+void RedisClient::Ask() {
+  if (expected_ == 0) return Finish(std::move(replies_));
+  socket_->Write(AsBytes(requests_));
+}
+
+void RedisClient::OnRead(MutableBytes bytes) {
+  reader_.Feed(bytes);
+  while (true) {
+    Reply reply;
+    switch (reader_.Next(reply)) {
+      case RedisReader::Status::kNeedMore:
+        return;
+      case RedisReader::Status::kError:
+        return Fail(reader_.error());
+      case RedisReader::Status::kReply:
+        if (!Take(std::move(reply))) return;
+    }
+  }
+}
+
+// False: the talk is over, and this object may be gone.
+bool RedisClient::Take(Reply reply) {
+  if (logging_in_) {
+    logging_in_ = false;
+    if (reply.type == Reply::Type::kError) {
+      Fail("Redis refused the login: " + reply.text.substr(0, kMaxQuoted));
+      return false;
+    }
+    if (reply.type != Reply::Type::kStatus || reply.text != "OK") {
+      Fail("the login was answered with something else than OK; is this a Redis?");
+      return false;
+    }
+    const bool over = expected_ == 0;
+    Ask();
+    return !over;
+  }
+  replies_.push_back(std::move(reply));
+  if (replies_.size() < expected_) return true;
+  Finish(std::move(replies_));
+  return false;
+}
+
+void RedisClient::OnReadEnd() {
+  if (logging_in_) return Fail("the connection was closed before the login was answered");
+  Fail("the connection was closed after " + std::to_string(replies_.size()) + " of " +
+       std::to_string(expected_) + " answers");
+}
+
+void RedisClient::OnError(int uv_error) { Fail(uv_strerror(uv_error)); }
+
+void RedisClient::Fail(const std::string& cause) { Finish(RedisError{address_ + ": " + cause}); }
+
+void RedisClient::Finish(Result<std::vector<Reply>, RedisError> outcome) {
+  deadline_.Stop();
+  dial_.reset();
+  socket_.reset();
+  const Done call = std::exchange(done_, nullptr);
+  call(std::move(outcome));  // this object may be gone after it
+}
+
+}  // namespace redwall::net
