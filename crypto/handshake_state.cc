@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 #include <utility>
 
 namespace redwall::crypto {
@@ -10,6 +11,7 @@ namespace {
 using enum Token;
 
 constexpr std::size_t kMaxMessage = 65535;  // section 3
+constexpr std::string_view kResumeLabel = "redwall resume v1";
 
 constexpr std::array kNnPsk0First = {kPsk, kE};
 constexpr std::array kNnPsk0Second = {kE, kEe};
@@ -194,10 +196,13 @@ NoiseResult<Transport> HandshakeState::Finish() && {
   ephemeral_.Wipe();
   psk_.Wipe();
   const Hash handshake_hash = symmetric_.hash();
+  Secret resume_key = symmetric_.Export(kResumeLabel);
+  if (resume_key.empty()) return NoiseError::kNoResources;
   auto ciphers = std::move(symmetric_).Split();
   if (!ciphers) return ciphers.error();
   if (role_ == Role::kResponder) std::swap(ciphers->first, ciphers->second);
-  return Transport{std::move(ciphers->first), std::move(ciphers->second), handshake_hash};
+  return Transport{std::move(ciphers->first), std::move(ciphers->second), handshake_hash,
+                   std::move(resume_key)};
 }
 
 }  // namespace redwall::crypto

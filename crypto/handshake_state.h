@@ -53,6 +53,7 @@ struct Transport {
   CipherState send;
   CipherState receive;
   Hash handshake_hash;  // the same at both ends (section 11.2)
+  Secret resume_key;    // likewise; see SecureChannel::TakeResumeKey
 };
 
 class HandshakeState {

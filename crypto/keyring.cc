@@ -9,11 +9,13 @@
 namespace redwall::crypto {
 
 Keyring::Keyring(std::vector<SharedKey> keys, std::unique_ptr<Identity> identity,
-                 std::vector<AuthorizedAgent> agents, bool shared_key_alone)
+                 std::vector<AuthorizedAgent> agents, bool shared_key_alone,
+                 std::vector<Identity> more_identities)
     : keys_(std::move(keys)),
       identity_(std::move(identity)),
       agents_(std::move(agents)),
-      shared_key_alone_(shared_key_alone) {}
+      shared_key_alone_(shared_key_alone),
+      more_identities_(std::move(more_identities)) {}
 
 const SharedKey* Keyring::FindKey(ByteView hint) const {
   // A hint travels in the clear, so there is nothing to hide here.

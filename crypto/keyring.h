@@ -25,13 +25,16 @@ class Keyring {
  public:
   // `identity` null: suite 0x11 is refused. `keys` empty: suite 0x01 is refused, and suite 0x11
   // runs with a psk of 32 zero bytes and hint 0. Where several keys have the same hint, the first
-  // one counts.
+  // one counts. `more_identities`: further ones that clients may call this server by, while its own
+  // key pair is being replaced.
   Keyring(std::vector<SharedKey> keys, std::unique_ptr<Identity> identity,
-          std::vector<AuthorizedAgent> agents, bool shared_key_alone = true);
+          std::vector<AuthorizedAgent> agents, bool shared_key_alone = true,
+          std::vector<Identity> more_identities = {});
 
   // What the accessors point to lives as long as the keyring; null: there is none.
   const SharedKey* FindKey(ByteView hint) const;
   const Identity* identity() const { return identity_.get(); }
+  const std::vector<Identity>& more_identities() const { return more_identities_; }
   // Every agent is compared, in constant time each.
   const AuthorizedAgent* FindAgent(const PublicKey& key) const;
   bool has_keys() const { return !keys_.empty(); }
@@ -43,6 +46,7 @@ class Keyring {
   std::unique_ptr<Identity> identity_;
   std::vector<AuthorizedAgent> agents_;
   bool shared_key_alone_;
+  std::vector<Identity> more_identities_;
 };
 
 // Remembers the first messages that were genuine, so that a recorded one gets no answer when it is

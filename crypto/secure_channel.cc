@@ -69,6 +69,16 @@ bool ComputeMac1(MutableBytes mac, const PublicKey& server_key, ByteView message
 // Without a shared key the psk is 32 zero bytes.
 Secret PskOf(const SharedKey* key) { return key != nullptr ? key->psk.Clone() : Secret(kKeySize); }
 
+std::string NameWithHint(const SharedKey& key) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text = key.name + " ";
+  for (const std::byte byte : key.hint) {
+    text += kDigits[static_cast<std::size_t>(byte >> 4)];
+    text += kDigits[static_cast<std::size_t>(byte & std::byte{15})];
+  }
+  return text;
+}
+
 ChannelError ErrorOf(NoiseError error) {
   return error == NoiseError::kNoResources ? ChannelError::kNoResources
                                            : ChannelError::kHandshakeFailed;
@@ -111,6 +121,10 @@ struct SecureChannel::State {
   void Fail(ChannelError why);
   MutableBytes Receive(MutableBytes in, std::size_t& used);
 
+  void UseKey(const SharedKey& used) {
+    key_name = used.name;
+    keys_in_use.shared_key = NameWithHint(used);
+  }
   // Moves bytes from `in` until `size` of the message are here. True once they are.
   bool Gather(ByteView in, std::size_t size, std::size_t& used);
   void TakeMessage1(ByteView in, std::size_t& used);
@@ -118,6 +132,7 @@ struct SecureChannel::State {
   // The responder's three steps; each fails the channel where something is wrong.
   void CheckPreamble();
   void ReadMessage1();
+  const Identity* CalledIdentity() const;
   void WriteMessage2(std::string peer_name);
   void Open(std::string peer_name);
 
@@ -131,6 +146,7 @@ struct SecureChannel::State {
   std::string peer;
   Hash peer_proof{};
   std::string key_name;
+  KeysInUse keys_in_use;
 
   // Of the handshake; let go of when it is over.
   std::optional<HandshakeState> handshake;
@@ -145,6 +161,7 @@ struct SecureChannel::State {
 
   // Of the transport.
   Hash handshake_hash{};
+  Secret resume_key;
   RecordSealer sealer;
   RecordOpener opener;
 };
@@ -155,6 +172,7 @@ void SecureChannel::State::Fail(ChannelError why) {
   handshake.reset();
   keyring.reset();
   ephemeral.Wipe();
+  resume_key.Wipe();
   output.clear();
   sealer = RecordSealer();
   opener = RecordOpener();
@@ -164,7 +182,7 @@ void SecureChannel::State::StartInitiator(const InitiatorKeys& keys, ByteView te
   phase = Phase::kAwaitMessage2;
   if (keys.identity == nullptr && keys.key == nullptr) return Fail(ChannelError::kUnknownKey);
   suite = keys.identity != nullptr ? &kIdentitySuite : &kSharedKeySuite;
-  if (keys.key != nullptr) key_name = keys.key->name;
+  if (keys.key != nullptr) UseKey(*keys.key);
   const Preamble preamble = MakePreamble(*suite, keys.key);
   HandshakeKeys mine;
   mine.psk = PskOf(keys.key);
@@ -172,6 +190,8 @@ void SecureChannel::State::StartInitiator(const InitiatorKeys& keys, ByteView te
   if (suite->identities) {
     mine.local_static = keys.identity->private_key.Clone();
     mine.remote_static = keys.server_key;
+    keys_in_use.agent_key = FormatPublicKey(keys.identity->public_key);
+    keys_in_use.server_key = FormatPublicKey(keys.server_key);
   }
   handshake.emplace(*suite->pattern, Role::kInitiator, MakePrologue(preamble), std::move(mine));
 
@@ -223,21 +243,34 @@ void SecureChannel::State::CheckPreamble() {
   if (keyring->has_keys()) {
     key = keyring->FindKey(hint);
     if (key == nullptr) return Fail(ChannelError::kUnknownKey);
-    key_name = key->name;
+    UseKey(*key);
   } else if (std::any_of(hint.begin(), hint.end(), [](std::byte b) { return b != std::byte{0}; })) {
     Fail(ChannelError::kUnknownKey);
   }
 }
 
-void SecureChannel::State::ReadMessage1() {
+// The one of this server's identities whose public key mac1 was made with; null: none of them.
+const Identity* SecureChannel::State::CalledIdentity() const {
   const std::size_t covered = kHeaderSize + suite->noise_size;
+  const auto is_called = [&](const Identity& identity) {
+    std::array<std::byte, kMac1Size> mac{};
+    return ComputeMac1(mac, identity.public_key, received().first(covered)) &&
+           ConstantTimeEqual(mac, received().subspan(covered));
+  };
+  if (is_called(*keyring->identity())) return keyring->identity();
+  for (const Identity& identity : keyring->more_identities()) {
+    if (is_called(identity)) return &identity;
+  }
+  return nullptr;
+}
+
+void SecureChannel::State::ReadMessage1() {
   HandshakeKeys mine;
   if (suite->identities) {
-    std::array<std::byte, kMac1Size> mac{};
-    if (!ComputeMac1(mac, keyring->identity()->public_key, received().first(covered)) ||
-        !ConstantTimeEqual(mac, received().subspan(covered)))
-      return Fail(ChannelError::kBadMac1);
-    mine.local_static = keyring->identity()->private_key.Clone();
+    const Identity* const called = CalledIdentity();
+    if (called == nullptr) return Fail(ChannelError::kBadMac1);
+    mine.local_static = called->private_key.Clone();
+    keys_in_use.server_key = FormatPublicKey(called->public_key);
   }
   mine.psk = PskOf(key);
   mine.ephemeral = std::move(ephemeral);
@@ -255,6 +288,7 @@ void SecureChannel::State::ReadMessage1() {
     if (agent == nullptr) return Fail(ChannelError::kUnknownAgent);
     peer_name = agent->name;
     peer_proof = NoiseHash({agent->public_key});
+    keys_in_use.agent_key = FormatPublicKey(agent->public_key);
   }
   if (!replays->Insert(received())) return Fail(ChannelError::kReplayed);
   WriteMessage2(std::move(peer_name));
@@ -284,6 +318,7 @@ void SecureChannel::State::Open(std::string peer_name) {
   if (!transport) return Fail(ErrorOf(transport.error()));
   peer = std::move(peer_name);
   handshake_hash = transport->handshake_hash;
+  resume_key = std::move(transport->resume_key);
   sealer = RecordSealer(std::move(transport->send));
   opener = RecordOpener(std::move(transport->receive));
   handshake.reset();
@@ -363,8 +398,10 @@ ByteView SecureChannel::handshake_hash() const {
   return open() ? ByteView(state_->handshake_hash) : ByteView();
 }
 
+Secret SecureChannel::TakeResumeKey() { return std::exchange(state_->resume_key, Secret()); }
 const std::string& SecureChannel::peer() const { return state_->peer; }
 const Hash& SecureChannel::peer_proof() const { return state_->peer_proof; }
 const std::string& SecureChannel::key_name() const { return state_->key_name; }
+const SecureChannel::KeysInUse& SecureChannel::keys_in_use() const { return state_->keys_in_use; }
 
 }  // namespace redwall::crypto

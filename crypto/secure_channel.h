@@ -104,6 +104,10 @@ class SecureChannel {
   // before. The view lives as long as the channel.
   ByteView handshake_hash() const;
 
+  // Once open(): a secret that both ends share, by which a session that began on this channel can
+  // be resumed on another one (crypto/resume_proof.h). Given out once; empty after that.
+  Secret TakeResumeKey();
+
   // The peer's authenticated name: responder: the authorized agent's name (0x11) or the shared
   // key's name (0x01). Initiator: the shared key's name, or "server". Empty before it is known.
   const std::string& peer() const;
@@ -112,6 +116,14 @@ class SecureChannel {
   const Hash& peer_proof() const;
   // The name of the shared key in use; empty where none is.
   const std::string& key_name() const;
+  // The keys of this handshake as log and audit name them, so that one sees during a rotation who
+  // still uses which; nothing of it is secret. Empty what isn't in use, or isn't known yet.
+  struct KeysInUse {
+    std::string shared_key;  // its name and hint: "site 1a2b3c4d" (`b2sum -l 32 FILE`)
+    std::string agent_key;   // the client agent's public key, as `redwall pubkey` prints it
+    std::string server_key;  // likewise the server agent's
+  };
+  const KeysInUse& keys_in_use() const;
 
  private:
   struct State;

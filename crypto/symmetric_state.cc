@@ -50,6 +50,12 @@ NoiseResult<std::size_t> SymmetricState::DecryptAndHash(MutableBytes buffer) {
   return size;
 }
 
+Secret SymmetricState::Export(std::string_view label) const {
+  Secret key(kKeySize);
+  if (!key.empty() && !Blake2b(key.writable(), {AsBytes(label)}, chaining_key_.bytes())) key.Wipe();
+  return key;
+}
+
 NoiseResult<std::pair<CipherState, CipherState>> SymmetricState::Split() && {
   Secret first(kKeySize);
   Secret second(kKeySize);

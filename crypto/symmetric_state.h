@@ -31,6 +31,10 @@ class SymmetricState {
   NoiseResult<std::size_t> EncryptAndHash(MutableBytes buffer, std::size_t plaintext_size);
   NoiseResult<std::size_t> DecryptAndHash(MutableBytes buffer);
 
+  // A key of its own beside those of Split, before it: keyed BLAKE2b of `label` under the chaining
+  // key, which nobody can compute from the transcript. Empty where this machine has no memory.
+  Secret Export(std::string_view label) const;
+
   // Split: the initiator's sending cipher first, then the responder's. Fails with kNoResources
   // only.
   NoiseResult<std::pair<CipherState, CipherState>> Split() &&;

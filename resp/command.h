@@ -32,6 +32,9 @@ class Command {
   // forwarded, so that the policy's view and Redis's view of a command can't differ.
   bool canonical() const { return canonical_; }
 
+  // True for a line of words instead of an array.
+  bool is_inline() const { return inline_; }
+
  private:
   friend class CommandParser;
   friend class CommandBuilder;  // tests/support: commands from lists of arguments
@@ -43,6 +46,7 @@ class Command {
   std::vector<Argument> args_;
   std::size_t argc_ = 0;
   bool canonical_ = true;
+  bool inline_ = false;
 };
 
 }  // namespace redwall::resp

@@ -152,6 +152,7 @@ void CommandParser::Begin() {
     std::string().swap(scratch_);
   command_.argc_ = 0;
   command_.canonical_ = true;
+  command_.inline_ = false;
   head_offered_ = false;
   position_ = 0;
   scanned_ = 0;
@@ -196,6 +197,7 @@ ParseStatus CommandParser::ParseInline(std::string_view input) {
 bool CommandParser::SplitInline(std::string_view line) {
   scratch_.clear();
   command_.canonical_ = false;
+  command_.inline_ = true;
   for (std::size_t at = 0;;) {
     while (at < line.size() && IsSpace(line[at])) ++at;
     if (at == line.size()) break;

@@ -64,7 +64,7 @@ ScanStatus ReplyScanner::Scan(std::string_view input, std::size_t& used) {
     complete_ = false;
     frame_.type = 0;
     frame_.last_integer = 0;
-    frame_.elements = frame_.errors = 0;
+    frame_.elements = 0;
     text_size_ = 0;
   }
   const char* p = input.data();
@@ -150,23 +150,8 @@ ReplyScanner::Step ReplyScanner::StartElement(char type) {
   } else if (levels_.size() == 1 && levels_[0].nest != Nest::kAttribute) {
     capture_ = first_ && (type == '$' || type == '+');
     first_ = false;
-    if ((type == '-' || type == '!') && levels_[0].nest == Nest::kCounted) NoteError();
   }
   return Step::kGoOn;
-}
-
-void ReplyScanner::NoteError() {
-  if (frame_.errors < Frame::kMaxErrorsNoted)
-    frame_.error_at[frame_.errors] = frame_.elements - levels_[0].count;
-  ++frame_.errors;
-}
-
-std::optional<bool> ReplyScanner::Frame::IsError(std::uint64_t position) const {
-  const std::size_t noted = std::min<std::size_t>(errors, kMaxErrorsNoted);
-  for (std::size_t i = 0; i < noted; ++i)
-    if (error_at[i] == position) return true;
-  if (errors > noted && position > error_at[noted - 1]) return std::nullopt;
-  return false;
 }
 
 void ReplyScanner::Capture(const char* bytes, std::size_t size) {
@@ -294,7 +279,8 @@ ReplyScanner::Step ReplyScanner::EndBulk() {
 ReplyScanner::Step ReplyScanner::StartAggregate() {
   const bool pairs = type_ == '%' || type_ == '|';
   if (levels_.empty() && type_ != '|' && !negative_) frame_.elements = number_;
-  if (negative_) return EndElement();
+  const bool alone = header_alone_ && levels_.empty() && type_ == '*' && !streamed_;
+  if (negative_ || alone) return EndElement();
   if (levels_.size() >= limits_.max_depth) return Step::kError;
   state_ = State::kType;
   if (streamed_) {
@@ -335,7 +321,7 @@ ReplyScanner::Step ReplyScanner::EndElement() {
       return Step::kGoOn;
     }
   }
-  inside_ = false;
+  inside_ = header_alone_ = false;
   if (levels_.capacity() > kKeptLevels) [[unlikely]]
     std::vector<Level>().swap(levels_);
   return Step::kFrame;

@@ -19,10 +19,8 @@
 #ifndef REDWALL_RESP_REPLY_SCANNER_H_
 #define REDWALL_RESP_REPLY_SCANNER_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -49,13 +47,6 @@ class ReplyScanner {
     std::string_view text;
     std::int64_t last_integer = 0;  // aggregates: the last integer element at the first level
     std::uint64_t elements = 0;  // aggregates: as declared; maps: pairs; 0 where streamed or null
-    // `*` frames: how many elements at the first level are errors, and where the first of them
-    // stand.
-    static constexpr std::size_t kMaxErrorsNoted = 8;
-    std::uint64_t errors = 0;
-    std::array<std::uint64_t, kMaxErrorsNoted> error_at{};
-    // Whether the element at a position is an error; nothing where that can't be told any more.
-    std::optional<bool> IsError(std::uint64_t position) const;
   };
 
   explicit ReplyScanner(const ReplyLimits& limits = {}) : limits_(limits) {}
@@ -69,6 +60,10 @@ class ReplyScanner {
     frame_.text = {text_, text_size_};
     return frame_;
   }
+
+  // Where the next frame is a `*` array that isn't null, it ends with its header: its elements are
+  // frames of their own. Precondition: between_frames().
+  void TakeHeaderAlone() { header_alone_ = true; }
 
   // True between frames.
   bool between_frames() const { return state_ == State::kType && !inside_; }
@@ -107,7 +102,6 @@ class ReplyScanner {
   Step EndStreamed();
   Step EndBulk();
   Step EndElement();
-  void NoteError();
   void Capture(const char* bytes, std::size_t size);
 
   ReplyLimits limits_;
@@ -116,8 +110,9 @@ class ReplyScanner {
   char text_[64] = {};
   std::size_t text_size_ = 0;
   State state_ = State::kType;
-  bool inside_ = false;      // of a frame
-  bool complete_ = false;    // the last Scan completed a frame
+  bool inside_ = false;    // of a frame
+  bool complete_ = false;  // the last Scan completed a frame
+  bool header_alone_ = false;
   bool first_ = false;       // no element of the frame's aggregate yet
   bool capture_ = false;     // the element under way is the frame's text
   bool attributed_ = false;  // an attribute came just before

@@ -38,6 +38,24 @@ void WriteCommand(std::initializer_list<std::string_view> arguments, std::string
   for (const std::string_view argument : arguments) WriteBulk(argument, out);
 }
 
+void WriteInline(const Command& command, std::string& out) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  for (std::size_t i = 0; i < command.size(); ++i) {
+    out.append(i == 0 ? "\"" : " \"");
+    for (const char c : command.arg(i)) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (c == '"' || c == '\\') out.push_back('\\');
+      if (byte >= 0x20 && byte < 0x7f) {
+        out.push_back(c);
+      } else {
+        out.append({'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]});
+      }
+    }
+    out.push_back('"');
+  }
+  out.append("\r\n", 2);
+}
+
 void WriteError(std::string_view text, std::string& out) {
   out.push_back('-');
   for (const char c : text) out.push_back(c == '\r' || c == '\n' ? ' ' : c);

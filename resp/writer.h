@@ -15,6 +15,8 @@ namespace redwall::resp {
 // Each appends to `out`.
 void WriteCommand(const Command& command, std::string& out);  // precondition: a whole command
 void WriteCommand(std::initializer_list<std::string_view> arguments, std::string& out);
+// Likewise, as a line that Redis reads as exactly these arguments: each in quotes, with escapes.
+void WriteInline(const Command& command, std::string& out);
 void WriteArrayHeader(std::size_t count, std::string& out);
 void WriteBulkHeader(std::uint64_t length, std::string& out);  // `$length`, the bytes are to follow
 void WriteBulk(std::string_view bytes, std::string& out);

@@ -16,6 +16,14 @@ constexpr std::uint64_t kMaxBackoffMs = 10000;
 constexpr std::uint64_t kTickMs = 250;
 constexpr std::uint64_t kDrainTickMs = 50;
 
+Core::Fields FieldsOf(ClientTunnel& tunnel) {
+  Core::Fields fields = {{"session", SessionName(tunnel.session()->id())},
+                         {"identity", tunnel.identity()},
+                         {"peer", tunnel.server()}};
+  AddFields(tunnel.keys_in_use(), fields);
+  return fields;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ClientAgent>, ConfigError> ClientAgent::Make(net::Loop& loop,
@@ -32,7 +40,6 @@ ClientAgent::ClientAgent(ClientConfig config, std::unique_ptr<Core> core, Client
       config_(std::move(config)),
       core_(std::move(core)),
       keys_(std::make_unique<ClientKeys>(std::move(keys))),
-      retry_(core_->loop()),
       tick_(core_->loop()),
       drain_timer_(core_->loop()) {}
 
@@ -40,7 +47,7 @@ ClientAgent::~ClientAgent() {
   links_.clear();
   std::vector<ClientTunnel*> tunnels;
   for (const auto& [tunnel, owned] : tunnels_) tunnels.push_back(tunnel);
-  for (ClientTunnel* tunnel : tunnels) tunnel->Abort("this agent is stopping");
+  for (ClientTunnel* tunnel : tunnels) tunnel->End("this agent is stopping");
   core_->RecordEvent("stop", {});
 }
 
@@ -55,26 +62,39 @@ Result<void, net::ListenError> ClientAgent::Start() {
   }
   core_->RecordEvent("start", {});
   tick_.Start(kTickMs, kTickMs, [this] { OnTick(); });
-  Connect();
+  for (std::size_t i = 0; i < config_.tunnels; ++i) {
+    places_.push_back(std::make_unique<Place>(core_->loop()));
+    Connect(*places_.back());
+  }
   return {};
 }
 
-void ClientAgent::Connect() {
-  const net::Address& server = config_.servers[next_server_ % config_.servers.size()];
+ClientAgent::Place* ClientAgent::PlaceOf(const ClientTunnel* tunnel) {
+  for (const auto& place : places_)
+    if (place->current == tunnel) return place.get();
+  return nullptr;
+}
+
+void ClientAgent::Connect(Place& place) {
+  const net::Address& server = config_.servers[place.next_server % config_.servers.size()];
   auto tunnel = std::make_unique<ClientTunnel>(*core_, server, *keys_, *this);
-  current_ = tunnel.get();
-  tunnels_.emplace(current_, std::move(tunnel));
+  place.current = tunnel.get();
+  tunnels_.emplace(place.current, std::move(tunnel));
 }
 
 // Exponential, with full jitter above the half, so that many agents don't come back at once.
-void ClientAgent::ConnectLater() {
-  current_ = nullptr;
+void ClientAgent::ConnectLater(Place& place) {
+  place.current = nullptr;
   if (on_drained_) return;
-  ++next_server_;
-  backoff_ms_ = std::clamp(2 * backoff_ms_, kFirstBackoffMs, kMaxBackoffMs);
-  const std::uint64_t half = backoff_ms_ / 2;
+  ++place.next_server;
+  place.backoff_ms = std::clamp(2 * place.backoff_ms, kFirstBackoffMs, kMaxBackoffMs);
+  const std::uint64_t half = place.backoff_ms / 2;
   const std::uint64_t delay = half + crypto::RandomBelow(static_cast<std::uint32_t>(half) + 1);
-  retry_.Start(delay, 0, [this] { Connect(); });
+  place.retry.Start(delay, 0, [this, &place] { Connect(place); });
+}
+
+void ClientAgent::Replace(const ClientTunnel* tunnel) {
+  if (Place* const place = PlaceOf(tunnel)) ConnectLater(*place);
 }
 
 void ClientAgent::OnAccept(net::Socket socket, const std::string& route) {
@@ -93,21 +113,44 @@ void ClientAgent::OnAccept(net::Socket socket, const std::string& route) {
 }
 
 void ClientAgent::OpenWaiting() {
-  tunnel::Session* session = current_ == nullptr ? nullptr : current_->session();
-  while (session != nullptr && !waiting_.empty()) {
-    if (session->CanOpen()) {
-      ClientLink* const link = waiting_.front();
-      waiting_.pop_front();
-      link->Open(current_->connection(), current_->gate(), current_->identity());
-      continue;
-    }
-    if (session->OpensPending() || session->going_away()) return;
-    refusals_.Warn("a client was refused: the server agent's limit of streams is reached",
-                   core_->loop().now_ms());
+  while (!waiting_.empty()) {
+    ClientTunnel* const tunnel = LeastUsed();
+    if (tunnel == nullptr && !AllAreFull()) return;
     ClientLink* const link = waiting_.front();
     waiting_.pop_front();
+    if (tunnel != nullptr) {
+      link->Open(tunnel->connection(), tunnel->gate(), tunnel->identity());
+      continue;
+    }
+    refusals_.Warn("a client was refused: the server agent's limit of streams is reached",
+                   core_->loop().now_ms());
     link->Refuse(kTooManyClients);
   }
+}
+
+// Of those that can take a connection now.
+ClientTunnel* ClientAgent::LeastUsed() {
+  ClientTunnel* least = nullptr;
+  for (const auto& place : places_) {
+    tunnel::Session* const session = place->current ? place->current->session() : nullptr;
+    if (session == nullptr) continue;
+    if (session->exhausted()) {
+      ConnectLater(*place);
+    } else if (session->CanOpen() &&
+               (least == nullptr || session->stream_count() < least->session()->stream_count())) {
+      least = place->current;
+    }
+  }
+  return least;
+}
+
+// True where waiting makes no sense: all tunnels are there, and have as many streams as they may.
+bool ClientAgent::AllAreFull() {
+  return std::all_of(places_.begin(), places_.end(), [](const auto& place) {
+    const tunnel::Session* const session = place->current ? place->current->session() : nullptr;
+    return session != nullptr && session->attached() && !session->OpensPending() &&
+           !session->going_away();
+  });
 }
 
 void ClientAgent::OnLinkDone(ClientLink* link) {
@@ -124,12 +167,12 @@ void ClientAgent::OnRefused(const std::string& sentence) {
 }
 
 void ClientAgent::OnTunnelUp(ClientTunnel* tunnel) {
-  backoff_ms_ = 0;
-  LogInfo("tunnel to " + tunnel->server() + " is up, as '" + tunnel->identity() + "'");
-  core_->RecordEvent("tunnel-up", {{"session", SessionName(tunnel->session()->id())},
-                                   {"identity", tunnel->identity()},
-                                   {"peer", tunnel->server()},
-                                   {"peer_name", tunnel->session()->peer().name}});
+  if (Place* const place = PlaceOf(tunnel)) place->backoff_ms = 0;
+  LogInfo("tunnel to " + tunnel->server() + " is up, as '" + tunnel->identity() + "' with " +
+          Describe(tunnel->keys_in_use()));
+  Core::Fields fields = FieldsOf(*tunnel);
+  fields.emplace_back("peer_name", tunnel->session()->peer().name);
+  core_->RecordEvent("tunnel-up", std::move(fields));
   RequestTurnEnd();
 }
 
@@ -137,8 +180,28 @@ void ClientAgent::OnTunnelActive() {
   if (!waiting_.empty()) RequestTurnEnd();
 }
 
-void ClientAgent::OnTunnelLeaving(ClientTunnel* tunnel) {
-  if (tunnel == current_) ConnectLater();
+void ClientAgent::OnTunnelAway(ClientTunnel* tunnel, std::string_view why) {
+  away_.Warn("the connection to " + tunnel->server() + " is lost: " + std::string(why) +
+                 "; its clients wait until it is there again",
+             core_->loop().now_ms());
+  core_->RecordEvent("tunnel-lost", {{"session", SessionName(tunnel->session()->id())},
+                                     {"identity", tunnel->identity()},
+                                     {"why", std::string(why)}});
+}
+
+// Those who come now needn't wait where there is another server.
+void ClientAgent::OnTunnelStaysAway(ClientTunnel* tunnel) {
+  if (config_.servers.size() > 1) Replace(tunnel);
+}
+
+void ClientAgent::OnTunnelResumed(ClientTunnel* tunnel, std::int64_t away_ms) {
+  back_.Info("the connection to " + tunnel->server() + " is there again after " +
+                 std::to_string(away_ms) + " ms, with " + Describe(tunnel->keys_in_use()),
+             core_->loop().now_ms());
+  Core::Fields fields = FieldsOf(*tunnel);
+  fields.emplace_back("away_ms", std::to_string(away_ms));
+  core_->RecordEvent("tunnel-resumed", std::move(fields));
+  RequestTurnEnd();
 }
 
 void ClientAgent::OnTunnelLost(ClientTunnel* tunnel, std::string_view why) {
@@ -159,7 +222,7 @@ void ClientAgent::OnTunnelLost(ClientTunnel* tunnel, std::string_view why) {
   for (ClientLink* link : links) link->OnTunnelGone();
   core_->Retire(std::move(it->second));
   tunnels_.erase(it);
-  if (tunnel == current_) ConnectLater();
+  Replace(tunnel);
 }
 
 void ClientAgent::OnTick() {
@@ -172,6 +235,17 @@ void ClientAgent::OnTick() {
   std::vector<ClientLink*> links;
   for (const auto& [link, owned] : links_) links.push_back(link);
   for (ClientLink* link : links) link->OnTick(now);
+  EndUnused();
+}
+
+// Tunnels that had to make place go with their last stream.
+void ClientAgent::EndUnused() {
+  std::vector<ClientTunnel*> unused;
+  for (const auto& [tunnel, owned] : tunnels_) {
+    const bool idle = tunnel->session() != nullptr && tunnel->session()->stream_count() == 0;
+    if (idle && PlaceOf(tunnel) == nullptr) unused.push_back(tunnel);
+  }
+  for (ClientTunnel* tunnel : unused) tunnel->End("nobody uses it any more");
 }
 
 // All or nothing: everything is read before anything is replaced.
@@ -183,16 +257,22 @@ void ClientAgent::Reload() {
     core_->RecordEvent("reload-failed", {{"why", policy.error().sentence}});
     return;
   }
+  const bool new_keys = !keys->SameAs(*keys_);
   *keys_ = std::move(*keys);
   for (const auto& [tunnel, owned] : tunnels_) tunnel->SetPolicy(*core_->policy());
-  LogInfo("policy and keys were reloaded; a new key is used from the next tunnel on");
+  LogInfo(new_keys ? "policy and keys were reloaded; the keys are new: tunnels change over to them"
+                   : "policy and keys were reloaded; the keys are the same");
   core_->RecordEvent("policy-reloaded", {});
+  if (!new_keys) return;
+  std::vector<ClientTunnel*> tunnels;
+  for (const auto& [tunnel, owned] : tunnels_) tunnels.push_back(tunnel);
+  for (ClientTunnel* tunnel : tunnels) tunnel->TakeNewKeys();
 }
 
 void ClientAgent::Drain(std::function<void()> drained) {
   on_drained_ = std::move(drained);
   listeners_.clear();
-  retry_.Stop();
+  for (const auto& place : places_) place->retry.Stop();
   drain_timer_.Start(kDrainTickMs, kDrainTickMs, [this] { OnDrainTick(); });
 }
 

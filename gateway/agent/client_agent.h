@@ -1,8 +1,9 @@
 // ClientAgent: local Redis endpoints, and the tunnel behind them.
 //
-// One tunnel at a time takes new connections; one that the server agent wants to be left (GOAWAY)
-// lives on until its last connection has ended. A client that comes while there is none waits for
-// it, up to the time-out.
+// New connections are spread over as many tunnels as are asked for ("tunnels"). One that the server
+// agent wants to be left (GOAWAY), or that is away while there are other servers, makes place for
+// another one and lives on until its last connection has ended. A client that comes while there is
+// no tunnel waits for one, up to the time-out.
 #ifndef REDWALL_GATEWAY_AGENT_CLIENT_AGENT_H_
 #define REDWALL_GATEWAY_AGENT_CLIENT_AGENT_H_
 
@@ -46,13 +47,29 @@ class ClientAgent final : public Agent,
   void OnRefused(const std::string& sentence) override;
   void OnTunnelUp(ClientTunnel* tunnel) override;
   void OnTunnelActive() override;
-  void OnTunnelLeaving(ClientTunnel* tunnel) override;
+  void OnTunnelLeaving(ClientTunnel* tunnel) override { Replace(tunnel); }
+  void OnTunnelAway(ClientTunnel* tunnel, std::string_view why) override;
+  void OnTunnelStaysAway(ClientTunnel* tunnel) override;
+  void OnTunnelResumed(ClientTunnel* tunnel, std::int64_t away_ms) override;
   void OnTunnelLost(ClientTunnel* tunnel, std::string_view why) override;
   void OnTurnEnd() override { OpenWaiting(); }
 
-  void Connect();
-  void ConnectLater();
+  // One of the tunnels that take new connections, or will.
+  struct Place {
+    explicit Place(net::Loop& loop) : retry(loop) {}
+    ClientTunnel* current = nullptr;
+    std::size_t next_server = 0;
+    std::uint64_t backoff_ms = 0;
+    net::Timer retry;
+  };
+  Place* PlaceOf(const ClientTunnel* tunnel);
+  void Connect(Place& place);
+  void ConnectLater(Place& place);
+  void Replace(const ClientTunnel* tunnel);
   void OpenWaiting();
+  ClientTunnel* LeastUsed();
+  bool AllAreFull();
+  void EndUnused();
   void OnTick();
   void OnDrainTick();
 
@@ -62,12 +79,10 @@ class ClientAgent final : public Agent,
   std::unordered_map<ClientLink*, std::unique_ptr<ClientLink>> links_;
   std::deque<ClientLink*> waiting_;  // in the order they came
   std::unordered_map<ClientTunnel*, std::unique_ptr<ClientTunnel>> tunnels_;
-  ClientTunnel* current_ = nullptr;  // takes new connections, or will
+  std::vector<std::unique_ptr<Place>> places_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
-  std::size_t next_server_ = 0;
-  std::uint64_t backoff_ms_ = 0;
-  LimitedLog refusals_;
-  net::Timer retry_, tick_, drain_timer_;
+  LimitedLog refusals_, away_, back_;
+  net::Timer tick_, drain_timer_;
   std::function<void()> on_drained_;
 };
 

@@ -121,7 +121,7 @@ void ClientLink::Update() {
     }
     return;
   }
-  const bool read = conversation_->takes_requests() && socket_->queued() < kMaxAnswers &&
+  const bool read = conversation_->listens() && socket_->queued() < kMaxAnswers &&
                     session()->backlog(stream_) < tunnel::Session::kHighWater;
   if (read) {
     socket_->StartReading();

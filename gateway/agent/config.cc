@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "crypto/key_file.h"
 #include "gateway/agent/config_reader.h"
 #include "gateway/json/strict_json.h"
 
@@ -32,6 +33,21 @@ Route ReadRoute(const std::string& name, const json::Value& object, PathBase& ba
   }
   object.Finish();
   return route;
+}
+
+// While this agent's own key pair is being replaced it has several.
+void ReadIdentities(const json::Value& root, PathBase& base, ServerConfig& config) {
+  const auto several = root.Member("identities");
+  if (!several) return;
+  if (!config.identity.empty())
+    return several->Fail("give \"identity\" or \"identities\", not both");
+  for (const json::Value& file : several->Array()) {
+    if (file.String().empty()) file.Fail("expected a file's path");
+    config.more_identities.push_back(base.Resolve(file));
+  }
+  if (config.more_identities.empty()) return several->Fail("expected at least one file");
+  config.identity = config.more_identities.front();
+  config.more_identities.erase(config.more_identities.begin());
 }
 
 ClientListener ReadListener(const json::Value& object, PathBase& base) {
@@ -81,6 +97,7 @@ Result<ServerConfig, ConfigError> ReadServerConfig(const std::string& path) {
   ServerConfig config;
   ReadCommon(*root, base, config);
   if (const auto listen = root->Member("listen")) config.listen = ReadAddresses(*listen, base);
+  ReadIdentities(*root, base, config);
   config.authorized = ReadPath(*root, "authorized", base);
   if (const auto allowed = root->Member("shared_key_agents"))
     config.shared_key_agents = allowed->Bool();
@@ -101,13 +118,16 @@ Result<ClientConfig, ConfigError> ReadClientConfig(const std::string& path) {
   ClientConfig config;
   ReadCommon(*root, base, config);
   if (const auto servers = root->Member("servers")) config.servers = ReadAddresses(*servers, base);
-  if (const auto key = root->Member("server_key")) config.server_key = key->String();
+  if (const auto key = root->Member("server_key")) {
+    config.server_key = key->String();
+    if (!crypto::ParsePublicKey(config.server_key)) config.server_key = base.Resolve(*key);
+  }
   if (const auto listeners = root->Member("listeners")) {
     for (const json::Value& item : listeners->Array())
       config.listeners.push_back(ReadListener(item, base));
   }
-  if (const auto tunnels = root->Member("tunnels"); tunnels && tunnels->Integer(1, 64) != 1)
-    tunnels->Fail("more than one tunnel is not supported by this version yet");
+  if (const auto tunnels = root->Member("tunnels"))
+    config.tunnels = static_cast<std::size_t>(tunnels->Integer(1, 64));
   root->Finish();
   if (const auto status = root->status(); !status) return ConfigError{status.error().sentence};
   config.origins = base.TakeOrigins();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "gateway/agent/admission.h"
 #include "gateway/net/address.h"
 #include "gateway/proxy/conversation.h"
 #include "gateway/tunnel/session.h"
@@ -24,10 +25,14 @@ struct Limits {
   std::size_t max_connections = 0;  // clients at once; client agent: 0 is no limit of its own
   std::uint64_t timeout_ms = 5000;  // a handshake, a connect, and a client's wait for the tunnel
   std::uint64_t drain_ms = 10000;   // what SIGTERM leaves to commands under way
-  std::size_t max_unauthenticated =
-      100;  // tunnel connections at once that haven't proved themselves
+  AdmissionLimits admission;        // tunnel connections that haven't proved themselves
   std::size_t max_held = 512 * 1024 * 1024;  // see proxy::Budget
   std::size_t max_tunnels = 256;             // server: of one identity at once
+  // Server: how long a session waits for its agent after its connection is lost, and what all that
+  // wait may keep for that together, bytes.
+  std::uint32_t linger_ms = 60000;
+  std::size_t max_waiting = 256 * 1024 * 1024;
+  std::uint64_t new_keys_ms = 12ULL * 3600 * 1000;  // client: until a fresh handshake, by a resume
   proxy::ConversationLimits conversation;
   // As many stream windows as max_streams: slow readers must not use up what the others need.
   tunnel::SessionLimits session{.session_window = 256 * 1024 * 1024};
@@ -59,7 +64,8 @@ struct Route {
 
 struct ServerConfig : CommonConfig {
   std::vector<net::Address> listen;
-  std::string authorized;  // file; empty: no identities, shared keys only
+  std::vector<std::string> more_identities;  // files: this agent may be called by these, too
+  std::string authorized;                    // file; empty: no identities, shared keys only
   // With identities, whether an agent may still come with a shared key alone. It then has the key's
   // name, and all routes: for the time of a change-over only.
   bool shared_key_agents = false;
@@ -74,8 +80,9 @@ struct ClientListener {
 
 struct ClientConfig : CommonConfig {
   std::vector<net::Address> servers;
-  std::string server_key;  // the server agent's public key; needed with an identity
+  std::string server_key;  // the server agent's public key, or its file; needed with an identity
   std::vector<ClientListener> listeners;
+  std::size_t tunnels = 1;  // at once; clients are spread over them
 };
 
 // Reads a file. Relative paths in it are taken from its own folder. What is missing stays at its

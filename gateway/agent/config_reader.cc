@@ -16,17 +16,31 @@ void ReadNumber(const json::Value& object, std::string_view name, std::int64_t l
   if (const auto value = object.Member(name)) field = static_cast<T>(value->Integer(least, most));
 }
 
+void ReadAdmission(const json::Value& object, AdmissionLimits& limits) {
+  ReadNumber(object, "max_unauthenticated", 1, 1000000, limits.full);
+  ReadNumber(object, "unauthenticated_start", 1, 1000000, limits.start);
+  ReadNumber(object, "unauthenticated_rate", 0, 100, limits.rate);
+  ReadNumber(object, "max_unauthenticated_per_source", 1, 1000000, limits.per_source);
+  const auto start = object.Member("unauthenticated_start");
+  if (start && limits.start > limits.full)
+    start->Fail("expected at most \"max_unauthenticated\", which is " +
+                std::to_string(limits.full));
+}
+
 void ReadLimits(const json::Value& object, Limits& limits) {
   ReadNumber(object, "max_connections", 1, 1000000, limits.max_connections);
   ReadNumber(object, "timeout_ms", 1, kMaxMs, limits.timeout_ms);
   ReadNumber(object, "drain_ms", 0, kMaxMs, limits.drain_ms);
-  ReadNumber(object, "max_unauthenticated", 1, 1000000, limits.max_unauthenticated);
+  ReadAdmission(object, limits.admission);
   ReadNumber(object, "max_inspected_bytes", 1024, 0xffffffffLL,
              limits.conversation.request.max_inspected);
   ReadNumber(object, "max_argument_bytes", 1024, 1LL << 40, limits.conversation.request.max_bulk);
   ReadNumber(object, "max_reply_depth", 8, 1000000, limits.conversation.reply.max_depth);
   ReadNumber(object, "max_pending_commands", 16, kMaxBytes, limits.conversation.max_pending);
   ReadNumber(object, "max_tunnels", 1, 1000000, limits.max_tunnels);
+  ReadNumber(object, "linger_ms", 0, kMaxMs, limits.linger_ms);
+  ReadNumber(object, "max_waiting_bytes", 1 << 20, 1LL << 40, limits.max_waiting);
+  ReadNumber(object, "new_keys_ms", 1000, kMaxMs, limits.new_keys_ms);
   ReadNumber(object, "max_held_bytes", 1 << 20, 1LL << 40, limits.max_held);
   ReadNumber(object, "stream_window_bytes", 16384, kMaxBytes, limits.session.stream_window);
   ReadNumber(object, "session_window_bytes", 16384, kMaxBytes, limits.session.session_window);

@@ -75,8 +75,7 @@ void Core::ReopenAudit() {
   }
 }
 
-void Core::RecordEvent(std::string_view name,
-                       std::vector<std::pair<std::string_view, std::string>> fields) {
+void Core::RecordEvent(std::string_view name, Fields fields) {
   if (!recorder_.enabled()) return;
   recorder_.Record({name, std::move(fields), loop_.now().wall_us});
   RequestTurnEnd();

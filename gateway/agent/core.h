@@ -43,8 +43,8 @@ class Core final : public net::TurnTask {
   // Reads the policy's file again. On an error the old one stays.
   Result<void, ConfigError> ReloadPolicy();
   void ReopenAudit();
-  void RecordEvent(std::string_view name,
-                   std::vector<std::pair<std::string_view, std::string>> fields);
+  using Fields = std::vector<std::pair<std::string_view, std::string>>;
+  void RecordEvent(std::string_view name, Fields fields);
 
   // Deletes at the end of the turn.
   void Retire(std::unique_ptr<Retirable> object);

@@ -26,42 +26,47 @@ Result<std::vector<crypto::SharedKey>, ConfigError> ReadKeys(const CommonConfig&
   return keys;
 }
 
-void ReadAgent(const json::Value& object, ServerKeys& keys,
-               std::vector<crypto::AuthorizedAgent>& agents, std::set<std::string>& names) {
-  crypto::AuthorizedAgent agent;
-  AgentRights rights;
-  if (const auto name = object.Required("name")) {
-    agent.name = rights.name = name->String();
-    if (agent.name.empty() || agent.name.size() > 255) name->Fail("a name has 1 to 255 bytes");
-    if (!names.insert(agent.name).second) name->Fail("this name is given twice");
+// The key itself, or a file that holds it: what a file holds can be replaced without a restart.
+Result<crypto::PublicKey, ConfigError> ReadServerKey(const ClientConfig& config) {
+  const std::string& text = config.server_key;
+  if (const auto key = crypto::ParsePublicKey(text)) return *key;
+  const auto content = json::Value::ReadText(text);
+  const std::string line =
+      content ? content->substr(0, content->find_last_not_of(" \t\r\n") + 1) : std::string();
+  if (const auto key = crypto::ParsePublicKey(line)) return *key;
+  // The text isn't repeated: it may be a private key that went to the wrong place.
+  return BlameFile(config, text,
+                   "the server's public key: expected the 44 characters that 'redwall pubkey FILE' "
+                   "prints at the server, or a file that holds nothing else");
+}
+
+Result<std::vector<crypto::Identity>, ConfigError> ReadIdentities(const ServerConfig& config) {
+  std::vector<std::string> files = {config.identity};
+  files.insert(files.end(), config.more_identities.begin(), config.more_identities.end());
+  std::vector<crypto::Identity> identities;
+  for (const std::string& file : files) {
+    auto identity = crypto::ReadIdentity(file);
+    if (!identity) return BlameFile(config, file, identity.error().sentence);
+    identities.push_back(std::move(*identity));
   }
-  if (const auto key = object.Required("public_key")) {
-    auto parsed = crypto::ParsePublicKey(key->String());
-    if (parsed) {
-      agent.public_key = *parsed;
-      // Nobody could say which of the two came.
-      const auto is_same = [&](const auto& other) { return other.public_key == agent.public_key; };
-      if (std::any_of(agents.begin(), agents.end(), is_same)) key->Fail("this key is given twice");
-    } else {
-      key->Fail(parsed.error().sentence);
-    }
-  }
-  if (const auto routes = object.Member("routes")) {
-    rights.routes = routes->Strings();
-    if (rights.routes.empty())
-      routes->Fail("expected at least one route, or no \"routes\" for all");
-  }
-  for (const char* later : {"from", "not_after", "redis_user"}) object.NotYet(later);
-  object.Finish();
-  keys.proofs.emplace(agent.name, crypto::NoiseHash({agent.public_key}));
-  agents.push_back(std::move(agent));
-  keys.agents.push_back(std::move(rights));
+  return identities;
 }
 
 }  // namespace
 
 crypto::SecureChannel::InitiatorKeys ClientKeys::initiator() const {
   return {keys.empty() ? nullptr : &keys.front(), identity ? &*identity : nullptr, server_key};
+}
+
+bool ClientKeys::SameAs(const ClientKeys& others) const {
+  const auto psk = [](const ClientKeys& of) {
+    return of.keys.empty() ? ByteView() : of.keys.front().psk.bytes();
+  };
+  const auto public_key = [](const ClientKeys& of) {
+    return of.identity ? of.identity->public_key : crypto::PublicKey();
+  };
+  return crypto::ConstantTimeEqual(psk(*this), psk(others)) &&
+         public_key(*this) == public_key(others) && server_key == others.server_key;
 }
 
 Result<ClientKeys, ConfigError> ReadClientKeys(const ClientConfig& config) {
@@ -73,19 +78,51 @@ Result<ClientKeys, ConfigError> ReadClientKeys(const ClientConfig& config) {
   auto identity = crypto::ReadIdentity(config.identity);
   if (!identity) return BlameFile(config, config.identity, identity.error().sentence);
   result.identity = std::move(*identity);
-  auto server_key = crypto::ParsePublicKey(config.server_key);
-  if (!server_key) return ConfigError{"the server's public key: " + server_key.error().sentence};
+  const auto server_key = ReadServerKey(config);
+  if (!server_key) return server_key.error();
   result.server_key = *server_key;
   return result;
 }
 
+const AgentRights* ServerKeys::Find(const std::string& identity) const {
+  const auto found = std::find_if(agents.begin(), agents.end(),
+                                  [&](const AgentRights& agent) { return agent.name == identity; });
+  return found == agents.end() ? nullptr : &*found;
+}
+
 bool ServerKeys::MayUse(const std::string& identity, const std::string& route) const {
+  const AgentRights* const agent = Find(identity);
+  return agent == nullptr || agent->MayUse(route);
+}
+
+std::string ServerKeys::Refusal(const std::string& identity, const crypto::Hash& proof,
+                                std::string_view peer_address, std::int64_t wall_us) const {
+  if (!StillHolds(identity, proof)) return "its key was taken away";
+  const AgentRights* const agent = Find(identity);
+  return agent == nullptr ? std::string() : agent->Refusal(peer_address, wall_us);
+}
+
+std::optional<std::int64_t> ServerKeys::NextEnd(std::int64_t wall_us) const {
+  std::optional<std::int64_t> next;
   for (const AgentRights& agent : agents) {
-    if (agent.name != identity) continue;
-    return agent.routes.empty() ||
-           std::find(agent.routes.begin(), agent.routes.end(), route) != agent.routes.end();
+    if (agent.not_after.empty() || agent.not_after_us < wall_us) continue;
+    next = std::min(next.value_or(agent.not_after_us), agent.not_after_us);
   }
-  return true;
+  return next;
+}
+
+std::string Describe(const crypto::SecureChannel::KeysInUse& keys) {
+  std::string text;
+  if (!keys.agent_key.empty()) text = "public key " + keys.agent_key;
+  if (keys.shared_key.empty()) return text;
+  return text + (text.empty() ? "" : ", ") + "shared key " + keys.shared_key;
+}
+
+void AddFields(const crypto::SecureChannel::KeysInUse& keys,
+               std::vector<std::pair<std::string_view, std::string>>& fields) {
+  if (!keys.agent_key.empty()) fields.emplace_back("public_key", keys.agent_key);
+  if (!keys.server_key.empty()) fields.emplace_back("server_key", keys.server_key);
+  if (!keys.shared_key.empty()) fields.emplace_back("shared_key", keys.shared_key);
 }
 
 Result<ServerKeys, ConfigError> ReadServerKeys(const ServerConfig& config) {
@@ -101,21 +138,24 @@ Result<ServerKeys, ConfigError> ReadServerKeys(const ServerConfig& config) {
   }
 
   std::unique_ptr<crypto::Identity> identity;
-  std::vector<crypto::AuthorizedAgent> agents;
+  std::vector<crypto::Identity> more_identities;
+  AuthorizedAgents authorized;
   if (!config.identity.empty()) {
-    auto read = crypto::ReadIdentity(config.identity);
-    if (!read) return BlameFile(config, config.identity, read.error().sentence);
-    identity = std::make_unique<crypto::Identity>(std::move(*read));
-    auto file = json::Value::ReadFile(config.authorized);
-    if (!file) return BlameFile(config, config.authorized, file.error().sentence);
-    if (const auto list = file->Required("agents")) {
-      for (const json::Value& object : list->Array()) ReadAgent(object, result, agents, names);
-    }
-    file->Finish();
-    if (const auto status = file->status(); !status) return ConfigError{status.error().sentence};
+    auto read = ReadIdentities(config);
+    if (!read) return read.error();
+    more_identities = std::move(*read);
+    identity = std::make_unique<crypto::Identity>(std::move(more_identities.front()));
+    more_identities.erase(more_identities.begin());
+    auto agents = ReadAuthorizedAgents(config.authorized, std::move(names));
+    if (!agents) return BlameFile(config, config.authorized, agents.error().sentence);
+    authorized = std::move(*agents);
   }
-  result.keyring = std::make_shared<const crypto::Keyring>(std::move(*keys), std::move(identity),
-                                                           std::move(agents), shared_key_alone);
+  for (const crypto::AuthorizedAgent& agent : authorized.keys)
+    result.proofs.emplace(agent.name, crypto::NoiseHash({agent.public_key}));
+  result.agents = std::move(authorized.rights);
+  result.keyring = std::make_shared<const crypto::Keyring>(
+      std::move(*keys), std::move(identity), std::move(authorized.keys), shared_key_alone,
+      std::move(more_identities));
   return result;
 }
 

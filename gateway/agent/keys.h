@@ -2,10 +2,12 @@
 #ifndef REDWALL_GATEWAY_AGENT_KEYS_H_
 #define REDWALL_GATEWAY_AGENT_KEYS_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "crypto/keyring.h"
 #include "crypto/primitives.h"
 #include "crypto/secure_channel.h"
+#include "gateway/agent/authorized.h"
 #include "gateway/agent/config.h"
 
 namespace redwall::agent {
@@ -24,17 +27,15 @@ struct ClientKeys {
   crypto::PublicKey server_key{};
 
   crypto::SecureChannel::InitiatorKeys initiator() const;
+  // Whether a handshake with the others would use the same keys.
+  bool SameAs(const ClientKeys& others) const;
 };
 Result<ClientKeys, ConfigError> ReadClientKeys(const ClientConfig& config);
 
 // What a server agent accepts, and what else its file of authorized agents says.
-struct AgentRights {
-  std::string name;
-  std::vector<std::string> routes;  // empty: all
-};
 struct ServerKeys {
   std::shared_ptr<const crypto::Keyring> keyring;
-  std::vector<AgentRights> agents;
+  std::vector<AgentRights> agents;  // who comes with a shared key alone has no line, and all rights
   // Identity and crypto::SecureChannel::peer_proof of all who may connect.
   std::set<std::pair<std::string, crypto::Hash>> proofs;
 
@@ -45,8 +46,23 @@ struct ServerKeys {
   }
   // Whether the agent may use the route. Who comes with a shared key may use all.
   bool MayUse(const std::string& identity, const std::string& route) const;
+  // Whether who proved `identity` by `proof` may be connected from there at that time: empty, or
+  // else why not, for the log and the audit.
+  std::string Refusal(const std::string& identity, const crypto::Hash& proof,
+                      std::string_view peer_address, std::int64_t wall_us) const;
+  // The first `not_after` behind that time; none where no agent's time ends.
+  std::optional<std::int64_t> NextEnd(std::int64_t wall_us) const;
+
+ private:
+  const AgentRights* Find(const std::string& identity) const;
 };
 Result<ServerKeys, ConfigError> ReadServerKeys(const ServerConfig& config);
+
+// "public key 5nzr...=, shared key site 1a2b3c4d": which keys the client agent used, for the log;
+// and as fields for the audit.
+std::string Describe(const crypto::SecureChannel::KeysInUse& keys);
+void AddFields(const crypto::SecureChannel::KeysInUse& keys,
+               std::vector<std::pair<std::string_view, std::string>>& fields);
 
 // The AUTH command that a route's credentials make, encoded; empty where the route has none. The
 // password is the file's first line.

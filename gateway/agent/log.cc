@@ -48,17 +48,28 @@ void LogInfo(std::string_view message) { Write(spdlog::level::info, message); }
 void LogWarn(std::string_view message) { Write(spdlog::level::warn, message); }
 void LogError(std::string_view message) { Write(spdlog::level::err, message); }
 
-void LimitedLog::Warn(std::string_view message, std::int64_t now_ms) {
+// False: it is left out. Else `line` is what is to be logged.
+bool LimitedLog::Counts(std::string_view message, std::int64_t now_ms, std::string& line) {
   if (last_ms_ >= 0 && now_ms - last_ms_ < kInterval) {
     ++left_out_;
-    return;
+    return false;
   }
-  std::string line(message);
+  line = message;
   if (left_out_ > 0)
     line += " (and " + std::to_string(left_out_) + " more such lines since the last one)";
-  LogWarn(line);
   last_ms_ = now_ms;
   left_out_ = 0;
+  return true;
+}
+
+void LimitedLog::Warn(std::string_view message, std::int64_t now_ms) {
+  std::string line;
+  if (Counts(message, now_ms, line)) LogWarn(line);
+}
+
+void LimitedLog::Info(std::string_view message, std::int64_t now_ms) {
+  std::string line;
+  if (Counts(message, now_ms, line)) LogInfo(line);
 }
 
 }  // namespace redwall::agent

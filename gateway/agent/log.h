@@ -23,8 +23,11 @@ void LogError(std::string_view message);
 class LimitedLog {
  public:
   void Warn(std::string_view message, std::int64_t now_ms);
+  void Info(std::string_view message, std::int64_t now_ms);
 
  private:
+  bool Counts(std::string_view message, std::int64_t now_ms, std::string& line);
+
   std::int64_t last_ms_ = -1;
   std::uint64_t left_out_ = 0;
 };

@@ -2,11 +2,33 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
+
+#include "crypto/primitives.h"
 
 namespace redwall::agent {
 namespace {
 
 constexpr std::uint64_t kDrainTickMs = 50;
+constexpr std::uint64_t kWaitingTickMs = 1000;
+constexpr std::int64_t kEndsTickMs = 60'000;  // a clock that was set is noticed after so long
+
+std::string DescribeCrowd(Admission::Verdict verdict, const Admission& admission) {
+  const Admission::Counters& counters = admission.counters();
+  const bool one_source = verdict == Admission::Verdict::kTooManyOfSource;
+  const std::string why = one_source ? "its source has too many that haven't proved themselves "
+                                       "(max_unauthenticated_per_source)"
+                                     : "too many haven't proved themselves (max_unauthenticated)";
+  return why + "; since the start " + std::to_string(counters.too_many_of_source) +
+         " were refused for their source, " + std::to_string(counters.crowded) +
+         " for the crowd, and " + std::to_string(counters.taken) + " taken";
+}
+
+Core::Fields FieldsOf(const ServerTunnel& tunnel) {
+  Core::Fields fields = {{"identity", tunnel.identity()}, {"peer", tunnel.peer_address()}};
+  AddFields(tunnel.keys_in_use(), fields);
+  return fields;
+}
 
 }  // namespace
 
@@ -40,6 +62,9 @@ ServerAgent::ServerAgent(ServerConfig config, std::unique_ptr<Core> core, Server
     : config_(std::move(config)),
       core_(std::move(core)),
       keys_(std::move(keys)),
+      admission_(config_.limits.admission),
+      waiting_tick_(core_->loop()),
+      ends_timer_(core_->loop()),
       drain_timer_(core_->loop()) {
   for (auto& [name, upstream] : upstreams) {
     auto& route = routes_[name];
@@ -52,7 +77,7 @@ ServerAgent::ServerAgent(ServerConfig config, std::unique_ptr<Core> core, Server
 ServerAgent::~ServerAgent() {
   std::vector<ServerTunnel*> tunnels;
   for (const auto& [tunnel, owned] : tunnels_) tunnels.push_back(tunnel);
-  for (ServerTunnel* tunnel : tunnels) tunnel->Abort("this agent is stopping");
+  for (ServerTunnel* tunnel : tunnels) tunnel->End("this agent is stopping");
   core_->RecordEvent("stop", {});
 }
 
@@ -69,35 +94,118 @@ Result<void, net::ListenError> ServerAgent::Start() {
     route->Refresh();
   }
   core_->RecordEvent("start", {});
+  CheckEnds();
   return {};
 }
 
 void ServerAgent::OnAccept(net::Socket socket) {
-  // The oldest one goes: whoever holds them all open must not keep the agents out.
-  if (unauthenticated_.size() >= config_.limits.max_unauthenticated) {
-    strangers_.Warn("too many connections that haven't proved themselves: the oldest was closed",
-                    core_->loop().now_ms());
-    unauthenticated_.front()->Abort("it took too long while others waited");
+  const std::string peer = socket.peer_address();
+  const auto verdict = admission_.Admit(peer, crypto::RandomBelow(Admission::kDice));
+  if (verdict != Admission::Verdict::kTaken) {
+    return crowds_.Warn(
+        "a connection from " + peer + " was refused: " + DescribeCrowd(verdict, admission_),
+        core_->loop().now_ms());
   }
   auto tunnel = std::make_unique<ServerTunnel>(
       *core_, std::move(socket), crypto::SecureChannel::Responder(keys_.keyring, &replays_), *this);
   ServerTunnel* const made = tunnel.get();
-  unauthenticated_.push_back(made);
   tunnels_.emplace(made, std::move(tunnel));
 }
 
+std::string ServerAgent::OnProved(ServerTunnel* tunnel) {
+  admission_.Release(tunnel->peer_address());
+  std::string refusal = tunnel->Refusal(keys_, core_->loop().now().wall_us);
+  if (refusal.empty()) return refusal;
+  Core::Fields fields = FieldsOf(*tunnel);
+  fields.emplace_back("why", refusal);
+  core_->RecordEvent("auth-refused", std::move(fields));
+  return refusal;
+}
+
 void ServerAgent::OnTunnelUp(ServerTunnel* tunnel) {
-  std::erase(unauthenticated_, tunnel);
-  const auto same = std::count_if(tunnels_.begin(), tunnels_.end(), [&](const auto& item) {
-    return item.first->up() && item.first->identity() == tunnel->identity();
-  });
-  if (static_cast<std::size_t>(same) > config_.limits.max_tunnels)
-    return tunnel->Abort("its identity has as many tunnels as it may (max_tunnels)");
-  LogInfo("agent '" + tunnel->identity() + "' is connected from " + tunnel->peer_address());
-  core_->RecordEvent("tunnel-up", {{"session", tunnel->session_name()},
-                                   {"identity", tunnel->identity()},
-                                   {"peer", tunnel->peer_address()},
-                                   {"peer_name", tunnel->agent_name()}});
+  if (!MakeRoomFor(tunnel))
+    return tunnel->End("its identity has as many tunnels as it may (max_tunnels)");
+  LogInfo("agent '" + tunnel->identity() + "' is connected from " + tunnel->peer_address() +
+          " with " + Describe(tunnel->keys_in_use()));
+  Core::Fields fields = FieldsOf(*tunnel);
+  fields.emplace_back("session", tunnel->session_name());
+  fields.emplace_back("peer_name", tunnel->agent_name());
+  core_->RecordEvent("tunnel-up", std::move(fields));
+}
+
+// One that waits for its agent gives way to one that has come.
+bool ServerAgent::MakeRoomFor(const ServerTunnel* tunnel) {
+  const auto is_same = [tunnel](const ServerTunnel* other) {
+    return other->up() && other->identity() == tunnel->identity();
+  };
+  const auto same = std::count_if(tunnels_.begin(), tunnels_.end(),
+                                  [&](const auto& item) { return is_same(item.first); });
+  if (static_cast<std::size_t>(same) <= config_.limits.max_tunnels) return true;
+  ServerTunnel* const waiting = LongestWaiting(is_same);
+  if (waiting == nullptr) return false;
+  waiting->End("a newer tunnel of its identity needs its place (max_tunnels)");
+  return true;
+}
+
+ServerTunnel* ServerAgent::LongestWaiting(
+    const std::function<bool(const ServerTunnel*)>& concerns) const {
+  ServerTunnel* longest = nullptr;
+  for (const auto& [tunnel, owned] : tunnels_) {
+    if (tunnel->waiting_since_ms() < 0 || !concerns(tunnel)) continue;
+    if (longest == nullptr || tunnel->waiting_since_ms() < longest->waiting_since_ms())
+      longest = tunnel;
+  }
+  return longest;
+}
+
+void ServerAgent::OnTunnelWaits(ServerTunnel* tunnel, std::string_view why) {
+  away_.Warn("agent '" + tunnel->identity() + "' from " + tunnel->peer_address() +
+                 " has lost its connection: " + std::string(why) + "; what it has open here (" +
+                 std::to_string(tunnel->link_count()) + ") waits for it to come back, for up to " +
+                 std::to_string(config_.limits.linger_ms) + " ms",
+             core_->loop().now_ms());
+  core_->RecordEvent("tunnel-lost", {{"session", tunnel->session_name()},
+                                     {"identity", tunnel->identity()},
+                                     {"why", std::string(why)}});
+  waiting_tick_.Start(kWaitingTickMs, kWaitingTickMs, [this] { LimitWaiting(); });
+}
+
+// What sessions keep for agents that may not come back is bounded for all of them together.
+void ServerAgent::LimitWaiting() {
+  const auto any = [](const ServerTunnel*) { return true; };
+  std::size_t kept = 0, waiting = 0;
+  for (const auto& [tunnel, owned] : tunnels_) {
+    if (tunnel->waiting_since_ms() < 0) continue;
+    kept += tunnel->replay_bytes();
+    ++waiting;
+  }
+  if (waiting == 0) return waiting_tick_.Stop();
+  for (; kept > config_.limits.max_waiting && waiting > 0; --waiting) {
+    ServerTunnel* const longest = LongestWaiting(any);
+    kept -= longest->replay_bytes();
+    longest->End("too much is kept for agents that are away (max_waiting_bytes)");
+  }
+}
+
+void ServerAgent::OnTunnelResumed(ServerTunnel* tunnel) {
+  back_.Info("agent '" + tunnel->identity() + "' is back, from " + tunnel->peer_address() +
+                 " with " + Describe(tunnel->keys_in_use()),
+             core_->loop().now_ms());
+  Core::Fields fields = FieldsOf(*tunnel);
+  fields.emplace_back("session", tunnel->session_name());
+  core_->RecordEvent("tunnel-resumed", std::move(fields));
+}
+
+void ServerAgent::OnTunnelMerged(ServerTunnel* tunnel) {
+  const auto it = tunnels_.find(tunnel);
+  core_->Retire(std::move(it->second));
+  tunnels_.erase(it);
+}
+
+ServerTunnel* ServerAgent::FindSession(const tunnel::SessionId& id) {
+  for (const auto& [tunnel, owned] : tunnels_)
+    if (tunnel->up() && tunnel->id() == id) return tunnel;
+  return nullptr;
 }
 
 void ServerAgent::OnTunnelDone(ServerTunnel* tunnel, std::string_view why) {
@@ -109,8 +217,12 @@ void ServerAgent::OnTunnelDone(ServerTunnel* tunnel, std::string_view why) {
     core_->RecordEvent("tunnel-down", {{"session", tunnel->session_name()},
                                        {"identity", tunnel->identity()},
                                        {"why", std::string(why)}});
+  } else if (tunnel->proved()) {
+    refused_agents_.Warn("agent '" + tunnel->identity() + "' from " + tunnel->peer_address() +
+                             " was refused: " + std::string(why),
+                         core_->loop().now_ms());
   } else {
-    std::erase(unauthenticated_, tunnel);
+    admission_.Release(tunnel->peer_address());
     strangers_.Warn(
         "a connection from " + tunnel->peer_address() + " was refused: " + std::string(why),
         core_->loop().now_ms());
@@ -162,15 +274,34 @@ void ServerAgent::Reload() {
     route->Replace(upstreams->at(name), core_->policy());
     UpdateRules(*route);
   }
-  std::vector<ServerTunnel*> revoked;
+  std::vector<ServerTunnel*> early;  // began their handshake under the old keys and policy
   for (const auto& [tunnel, owned] : tunnels_) {
-    // Whose handshake isn't over began it under the old keys and the old policy.
-    if (!tunnel->up() || !tunnel->StillAuthorized(keys_)) revoked.push_back(tunnel);
+    if (!tunnel->up()) early.push_back(tunnel);
   }
-  for (ServerTunnel* tunnel : revoked)
-    tunnel->Abort(tunnel->up() ? "its key was taken away" : "the keys were reloaded meanwhile");
+  for (ServerTunnel* tunnel : early) tunnel->End("the keys were reloaded meanwhile");
+  CheckEnds();
   LogInfo("policy, keys and authorized agents were reloaded");
   core_->RecordEvent("policy-reloaded", {});
+}
+
+// Ends the tunnels of all who would be refused if they came now.
+void ServerAgent::EndRefused() {
+  std::vector<std::pair<ServerTunnel*, std::string>> refused;
+  for (const auto& [tunnel, owned] : tunnels_) {
+    if (!tunnel->up()) continue;
+    std::string refusal = tunnel->Refusal(keys_, core_->loop().now().wall_us);
+    if (!refusal.empty()) refused.emplace_back(tunnel, std::move(refusal));
+  }
+  for (const auto& [tunnel, refusal] : refused) tunnel->End(refusal);
+}
+
+// Now, and again when the next agent's time is over.
+void ServerAgent::CheckEnds() {
+  EndRefused();
+  const std::int64_t now_us = core_->loop().now().wall_us;
+  const std::int64_t end_us = keys_.NextEnd(now_us).value_or(now_us + kEndsTickMs * 1000);
+  const std::int64_t delay_ms = std::min((end_us - now_us) / 1000 + 1, kEndsTickMs);
+  ends_timer_.Start(static_cast<std::uint64_t>(delay_ms), 0, [this] { CheckEnds(); });
 }
 
 void ServerAgent::Drain(std::function<void()> drained) {

@@ -2,7 +2,6 @@
 #ifndef REDWALL_GATEWAY_AGENT_SERVER_AGENT_H_
 #define REDWALL_GATEWAY_AGENT_SERVER_AGENT_H_
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "crypto/keyring.h"
+#include "gateway/agent/admission.h"
 #include "gateway/agent/keys.h"
 #include "gateway/agent/log.h"
 #include "gateway/agent/process.h"
@@ -40,11 +40,21 @@ class ServerAgent final : public Agent, public ServerTunnelOwner {
   void OnAccept(net::Socket socket);
   void OnTunnelDone(ServerTunnel* tunnel, std::string_view why) override;
   void OnTunnelUp(ServerTunnel* tunnel) override;
+  std::string OnProved(ServerTunnel* tunnel) override;
+  void OnTunnelWaits(ServerTunnel* tunnel, std::string_view why) override;
+  void OnTunnelResumed(ServerTunnel* tunnel) override;
+  void OnTunnelMerged(ServerTunnel* tunnel) override;
+  ServerTunnel* FindSession(const tunnel::SessionId& id) override;
+  bool MakeRoomFor(const ServerTunnel* tunnel);
+  ServerTunnel* LongestWaiting(const std::function<bool(const ServerTunnel*)>& concerns) const;
+  void LimitWaiting();
   ServerRoute* FindRoute(const std::string& identity, std::string_view route,
                          tunnel::ResetCode& refusal) override;
   void UpdateRules(const ServerRoute& route);
   void OnUpstreamTrouble(const std::string& sentence) override;
   void OnDrainTick();
+  void EndRefused();
+  void CheckEnds();
 
   const ServerConfig config_;
   std::unique_ptr<Core> core_;
@@ -52,10 +62,10 @@ class ServerAgent final : public Agent, public ServerTunnelOwner {
   std::unordered_map<std::string, std::unique_ptr<ServerRoute>> routes_;
   crypto::ReplayCache replays_;
   std::unordered_map<ServerTunnel*, std::unique_ptr<ServerTunnel>> tunnels_;
-  std::deque<ServerTunnel*> unauthenticated_;  // not up yet, the oldest first
+  Admission admission_;  // of those in tunnels_ that haven't proved themselves
   std::vector<std::unique_ptr<net::Listener>> listeners_;
-  LimitedLog strangers_, upstream_trouble_;
-  net::Timer drain_timer_;
+  LimitedLog strangers_, crowds_, refused_agents_, upstream_trouble_, away_, back_;
+  net::Timer waiting_tick_, ends_timer_, drain_timer_;
   std::function<void()> on_drained_;
 };
 

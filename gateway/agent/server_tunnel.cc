@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "crypto/primitives.h"
+#include "crypto/resume_proof.h"
 #include "gateway/agent/session_name.h"
 #include "gateway/agent/version.h"
 
@@ -13,6 +14,7 @@ ServerTunnel::ServerTunnel(Core& core, net::Socket socket, crypto::SecureChannel
                            ServerTunnelOwner& owner)
     : core_(core),
       owner_(owner),
+      linger_(core.loop()),
       connection_(core.loop(), std::move(socket), std::move(channel), core.limits().timeout_ms,
                   *this) {}
 
@@ -24,9 +26,24 @@ std::string ServerTunnel::agent_name() {
   return connection_.session() == nullptr ? std::string() : connection_.session()->peer().name;
 }
 
-std::unique_ptr<tunnel::Session> ServerTunnel::OnAuthenticated(
-    const crypto::SecureChannel& channel) {
+std::unique_ptr<tunnel::Session> ServerTunnel::OnAuthenticated(crypto::SecureChannel& channel,
+                                                               ByteView record) {
   identity_ = channel.peer();
+  proved_ = true;
+  refusal_ = owner_.OnProved(this);
+  if (!refusal_.empty()) return nullptr;
+  if (const auto resume = tunnel::Session::PeekResume(record)) {
+    ServerTunnel* const earlier = owner_.FindSession(resume->id);
+    if (earlier != nullptr && earlier->Resume(connection_, *resume)) {
+      owner_.OnTunnelMerged(this);
+    } else {
+      std::byte unknown[tunnel::kMaxRecord];
+      connection_.SendAlone(ByteView(unknown).first(tunnel::Session::WriteUnknownSession(unknown)));
+      refusal_ = "it asked for a session that is over, or not its own";
+    }
+    return nullptr;
+  }
+  resume_key_ = channel.TakeResumeKey();
   if (!crypto::Random(id_)) return nullptr;
   tunnel::Session::Options options;
   options.role = tunnel::Role::kServer;
@@ -34,8 +51,39 @@ std::unique_ptr<tunnel::Session> ServerTunnel::OnAuthenticated(
   options.version = kVersion;
   options.peer_identity = identity_;
   options.id = id_;
+  options.linger_ms = core_.limits().linger_ms;
   options.limits = core_.limits().session;
   return std::make_unique<tunnel::Session>(std::move(options), *this);
+}
+
+// Nothing is done to this session before identity, proof and epoch are right. True: `fresh` was
+// taken over.
+bool ServerTunnel::Resume(net::TunnelConnection& fresh, const tunnel::ResumePayload& resume) {
+  const tunnel::Session& session = *connection_.session();
+  const crypto::SecureChannel& channel = fresh.channel();
+  const crypto::ResumeClaim claim{channel.handshake_hash(), resume.id, resume.epoch,
+                                  resume.handled};
+  if (channel.peer() != identity_ || resume.epoch <= session.epoch() || session.linger_ms() == 0 ||
+      !crypto::CheckResumeProof(resume_key_, claim, resume.proof))
+    return false;
+  linger_.Stop();
+  connection_.Adopt(fresh);
+  const tunnel::SessionError error =
+      connection_.session()->AcceptResume(resume, core_.loop().now_ms());
+  if (error != tunnel::SessionError::kNone) {
+    connection_.End(tunnel::Describe(error));
+    return true;
+  }
+  owner_.OnTunnelResumed(this);
+  waiting_since_ms_ = -1;
+  connection_.Wake();
+  return true;
+}
+
+void ServerTunnel::OnTransportLost(std::string_view why) {
+  waiting_since_ms_ = core_.loop().now_ms();
+  linger_.Start(core_.limits().linger_ms, 0, [this] { End("it didn't come back in time"); });
+  owner_.OnTunnelWaits(this, why);
 }
 
 void ServerTunnel::OnReady() {
@@ -71,15 +119,22 @@ void ServerTunnel::OnLinkDone(ServerLink* link) {
 }
 
 void ServerTunnel::OnTunnelLost(std::string_view why) {
+  linger_.Stop();
+  if (!refusal_.empty()) why = refusal_;
   std::vector<ServerLink*> links;
   for (const auto& [link, owned] : links_) links.push_back(link);
   for (ServerLink* link : links) link->OnTunnelGone();
   owner_.OnTunnelDone(this, why);
 }
 
+// The client agent is stopping: nobody will come back for this session.
+void ServerTunnel::OnGoaway(tunnel::ResetCode code, std::uint32_t drain_ms) {
+  if (drain_ms == 0) connection_.End("the agent has said good-bye: " + std::string(Describe(code)));
+}
+
 void ServerTunnel::BeginDrain() {
   tunnel::Session* session = connection_.session();
-  if (session == nullptr || connection_.lost()) return connection_.Abort("shutting down");
+  if (session == nullptr || connection_.lost()) return connection_.End("shutting down");
   session->GoAway(tunnel::ResetCode::kShutdown,
                   static_cast<std::uint32_t>(core_.limits().drain_ms));
   connection_.Wake();

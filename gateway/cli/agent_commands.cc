@@ -18,10 +18,9 @@ namespace {
 
 // The flags as they stand on the command line. What is empty wasn't given.
 struct Flags {
-  std::string config, source, target, identity, server_key, authorized, policy, audit, pidfile,
-      user, admin;
+  std::string config, source, target, server_key, authorized, policy, audit, pidfile, user, admin;
   std::string log_level;
-  std::vector<std::string> keys, routes;
+  std::vector<std::string> keys, identities, routes;
   std::optional<std::size_t> max_connections, threads;
   std::optional<double> timeout;
   bool foreground = false, daemon = false, log_json = false;
@@ -61,10 +60,17 @@ void AddFlags(CLI::App& command, Flags& flags, bool client) {
   command.add_option("--route", flags.routes,
                      client ? "the route that -s is for (default: default)"
                             : "a further Redis, NAME=ADDR; may be given several times");
-  command.add_option("--identity", flags.identity, "this agent's own key pair")->type_name("FILE");
+  command
+      .add_option("--identity", flags.identities,
+                  client ? "this agent's own key pair"
+                         : "this agent's own key pair; may be given several times, so that it "
+                           "can be replaced without a pause")
+      ->type_name("FILE");
   if (client) {
-    command.add_option("--server-key", flags.server_key,
-                       "the server agent's public key, with --identity");
+    command
+        .add_option("--server-key", flags.server_key,
+                    "the server agent's public key, or a file that holds it; with --identity")
+        ->type_name("KEY|FILE");
   } else {
     command
         .add_option("--authorized", flags.authorized,
@@ -97,7 +103,7 @@ Result<void, ConfigError> ApplyCommon(const Flags& flags, agent::CommonConfig& c
     if (!flag.empty()) field = flag;
   };
   if (!flags.keys.empty()) config.keys = flags.keys;
-  replace(flags.identity, config.identity);
+  if (!flags.identities.empty()) config.identity = flags.identities.front();
   replace(flags.policy, config.policy);
   replace(flags.audit, config.audit);
   replace(flags.pidfile, config.pidfile);
@@ -131,6 +137,8 @@ Result<agent::ServerConfig, ConfigError> ServerConfigOf(const Flags& flags) {
   if (flags.max_connections)
     config.limits.session.max_streams = static_cast<std::uint32_t>(*flags.max_connections);
   if (!flags.authorized.empty()) config.authorized = flags.authorized;
+  if (!flags.identities.empty())
+    config.more_identities.assign(flags.identities.begin() + 1, flags.identities.end());
   if (!flags.source.empty()) {
     auto address = ReadAddress("-s", flags.source);
     if (!address) return address.error();
@@ -167,6 +175,8 @@ Result<agent::ClientConfig, ConfigError> ClientConfigOf(const Flags& flags) {
   if (const auto common = ApplyCommon(flags, config); !common) return common.error();
   if (flags.max_connections) config.limits.max_connections = *flags.max_connections;
   if (!flags.server_key.empty()) config.server_key = flags.server_key;
+  if (flags.identities.size() > 1)
+    return ConfigError{"--identity: a client agent has one; several are for a server agent"};
   if (!flags.target.empty()) {
     auto address = ReadAddress("-t", flags.target);
     if (!address) return address.error();

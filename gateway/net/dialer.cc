@@ -45,9 +45,12 @@ struct Dial::Attempt {
     if (call) call(std::move(result));
   }
 
-  void FinishFailed(const std::string& cause) {
+  void FinishFailed(const std::string& cause, bool refused = false) {
     socket.reset();
-    Finish(DialError{address.ToString() + ": " + cause});
+    Finish(DialError{address.ToString() + ": " + cause, refused});
+  }
+  void FinishFailed(int error) {
+    FinishFailed(uv_strerror(error), error == UV_ECONNREFUSED || error == UV_ENOENT);
   }
 
   void Start() {
@@ -110,7 +113,7 @@ struct Dial::Attempt {
       return Finish(std::move(connected));
     }
     last_error = status;
-    if (address.is_unix()) return FinishFailed(uv_strerror(status));
+    if (address.is_unix()) return FinishFailed(status);
     ConnectNext();
   }
 
@@ -131,7 +134,7 @@ struct Dial::Attempt {
         return;
       }
     }
-    FinishFailed(uv_strerror(last_error));
+    FinishFailed(last_error);
   }
 };
 

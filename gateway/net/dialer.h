@@ -16,7 +16,9 @@
 namespace redwall::net {
 
 struct DialError {
-  std::string sentence;  // "127.0.0.1:6379 refused the connection (connection refused)"
+  std::string sentence;  // "127.0.0.1:6379: connection refused"
+  // The machine is there, and nobody listens at that address.
+  bool refused = false;
 };
 
 // One attempt. `done` is called once, never from inside the constructor; destroying the Dial before

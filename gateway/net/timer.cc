@@ -31,6 +31,10 @@ void Timer::Start(std::uint64_t delay_ms, std::uint64_t repeat_ms, std::function
       delay_ms, repeat_ms);
 }
 
+bool Timer::running() const {
+  return uv_is_active(reinterpret_cast<const uv_handle_t*>(&handle_->timer)) != 0;
+}
+
 void Timer::Stop() { uv_timer_stop(&handle_->timer); }
 
 }  // namespace redwall::net

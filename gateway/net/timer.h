@@ -20,6 +20,7 @@ class Timer {
   // timer.
   void Start(std::uint64_t delay_ms, std::uint64_t repeat_ms, std::function<void()> function);
   void Stop();
+  bool running() const;
 
  private:
   struct Handle;

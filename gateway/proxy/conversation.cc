@@ -52,7 +52,7 @@ void Conversation::Charge() {
   if (environment_.budget == nullptr) return;
   Budget& budget = *environment_.budget;
   const std::size_t held =
-      held_.size() + queue_.size() * kSlotCost + effects_ * sizeof(ExecOutcome::Queued);
+      held_.size() + queue_.size() * kSlotCost + planned_ * sizeof(ExecPlan::Item);
   budget.used += held - charged_;  // wraps around where it falls, and comes out right
   charged_ = held;
   if (budget.used > budget.limit && held > Budget::kFairShare && !finished_)

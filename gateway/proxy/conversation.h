@@ -119,6 +119,8 @@ class Conversation {
   // False: too many requests wait for their replies, or the next one has to wait for them. The
   // source of requests is to be left unread for now, and its end is not to be passed on yet.
   bool takes_requests() const { return !paused_ && !held_back_; }
+  // Whether the source is to be read all the same, so that its end is noticed.
+  bool listens() const { return !paused_ && (!held_back_ || held_.size() < kMaxHeldBack); }
   // The client takes its leave (QUIT), or is shown out: no more requests are taken.
   bool leaving() const { return intake_ == Intake::kClosed; }
   // Nothing is under way in either direction and nothing would be lost if the connection ended
@@ -138,9 +140,11 @@ class Conversation {
     bool granted = false;          // Redis has answered +OK to one of its MULTIs
     std::uint32_t unanswered = 0;  // of its MULTIs
     std::int64_t generation = 0;
-    std::uint64_t commands = 0;            // that are queued
-    std::unique_ptr<ExecOutcome> outcome;  // what takes effect at EXEC; null: nothing
+    std::uint64_t commands = 0;      // that are queued
+    std::unique_ptr<ExecPlan> plan;  // what takes effect at EXEC; null: nothing
   };
+  static constexpr std::size_t kMaxHeldBack = 64 * 1024;  // bytes of requests
+
   struct LocalAnswer {
     bool closes = false;
     bool silent = false;
@@ -160,12 +164,16 @@ class Conversation {
   void DropTransaction(bool answered);
   void PushLocal(std::string_view text, LocalAnswer how, std::size_t bytes, const Now& now);
   void FinishUnanswered(std::size_t bytes);
+  void WriteAnew(const resp::Command& command);
   void Forward(std::string_view bytes);
   void FlushForward();
 
   // What commands and their replies do to the connection's state (conversation_state.cc).
   bool HasToWait(const resp::Command& command, resp::Verb verb) const;
+  void NoteSubscribing(resp::Verb verb, std::size_t argc);
   bool ExpectsReply(const resp::Command& command, resp::Verb verb);
+  static ReplyMode ReadReplyMode(const resp::Command& command);
+  void TakeReplyMode(const Effect& effect);
   ReplyMode ReplyModeOf(const resp::Command& command, resp::Verb verb) const;
   void NoteEffects(const resp::Command& command, resp::Verb verb, Slot& slot);
   void NoteMulti(Slot& slot);
@@ -177,10 +185,10 @@ class Conversation {
   void ApplyReply(const Slot& slot, bool granted);
   void ApplyMulti(const Slot& slot, bool granted);
   void EndTransaction();
-  template <class IsGranted>
-  void Settle(ExecOutcome& outcome, std::uint64_t end, IsGranted is_granted);
-  void EndExec(const resp::ReplyScanner::Frame& frame);
-  void EndRestOfExec(const resp::ReplyScanner::Frame& frame);
+  void SettleRest(ExecPlan& plan, bool granted);
+  void EndExecHeader(std::uint64_t commands);
+  void EndExecReply(const resp::ReplyScanner::Frame& frame, resp::Verb confirmed);
+  void EndExecCommand();
   bool RefusesReplyMode() const;
   void ReplyModeRefused();
   void ReplyModeGranted();
@@ -196,6 +204,7 @@ class Conversation {
   void EndConfirmation(resp::Verb verb, const resp::ReplyScanner::Frame& frame);
   bool MayComeUnasked(char first) const;
   void AnswerAborted(const resp::ReplyScanner::Frame& frame);
+  bool WaitsForRedis(const Slot& slot) const;
   void FlushLocals();
   void FlushReplies();
   void FinishSlot(audit::CommandEnd::Result result, std::string_view error_text);
@@ -232,10 +241,11 @@ class Conversation {
   std::int64_t frame_started_us_ = 0;
 
   Transaction transaction_;
-  std::size_t effects_ = 0;  // of all transactions that aren't settled
+  std::size_t planned_ = 0;  // items of all transactions that aren't settled
   PubsubState pubsub_;
   ReplyMode reply_mode_ = ReplyMode::kOn;
   bool skip_next_ = false;        // CLIENT REPLY SKIP
+  unsigned subscribing_ = 0;      // see NoteSubscribing
   std::size_t unproven_ = 0;      // slots that are
   std::size_t silenced_ = 0;      // slots behind the first of them
   bool reply_mode_used_ = false;  // then an error may come without a slot

@@ -101,6 +101,9 @@ bool Conversation::BeginFrame(char first, const Now& now) {
     return false;
   }
   const Slot& slot = queue_.front();
+  // While subscribed in RESP2, EXEC isn't allowed, and an array is a message.
+  if (slot.verb == Verb::kExec && slot.commands == 0 && !(protocol_ == 2 && pubsub_.subscribed()))
+    scanner_.TakeHeaderAlone();
   const bool answers = first != '>' && first != '*';  // not a push, nor a message in RESP2
   withhold_ = answers && (slot.unproven || MayBeReplaced(slot));
   if (withhold_) FlushReplies();
@@ -141,8 +144,8 @@ void Conversation::EndFrame() {
     EndUnproven();
   if (finished_) return;
   const bool has_slot = !queue_.empty();
-  if (has_slot && queue_.front().executed) {
-    EndRestOfExec(frame);
+  if (has_slot && queue_.front().commands > 0) {
+    EndExecReply(frame, confirmed);
   } else if (has_slot && confirmed != Verb::kOther && queue_.front().kind == Slot::Kind::kPubsub &&
              queue_.front().verb == confirmed) {
     EndConfirmation(confirmed, frame);
@@ -222,7 +225,7 @@ void Conversation::EndReply(const resp::ReplyScanner::Frame& frame) {
       break;
   }
   const bool is_exec = slot.verb == Verb::kExec;
-  if (is_exec && frame.type == '*' && frame.elements > 0) return EndExec(frame);
+  if (is_exec && frame.type == '*' && frame.elements > 0) return EndExecHeader(frame.elements);
   // EXEC without an array has executed nothing (WATCH).
   ApplyReply(slot, !is_error && !is_exec && !(frame.type == '+' && frame.text == "QUEUED"));
   FinishSlot(is_error ? Result::kError : Result::kOk, frame.text);
@@ -246,21 +249,26 @@ void Conversation::AnswerAborted(const resp::ReplyScanner::Frame& frame) {
   FinishSlot(Result::kError, std::string_view(slot.answer).substr(1));
 }
 
-// Answers made here whose turn has come. Never in the middle of a frame of Redis's.
+// A second MONITOR has no answer (monitorCommand).
+bool Conversation::WaitsForRedis(const Slot& slot) const {
+  const bool refused = protocol_ == 2 && pubsub_.subscribed();
+  const bool ignored = slot.verb == Verb::kMonitor && monitor_ && !slot.queued && !refused;
+  return (IsRedis(slot) && !ignored) || slot.unproven;
+}
+
+// Answers made here, and what has none, whose turn has come. Never in the middle of a frame of
+// Redis's.
 void Conversation::FlushLocals() {
-  while (!finished_ && !in_frame_ && !queue_.empty() && !IsRedis(queue_.front()) &&
-         !queue_.front().unproven) {
+  while (!finished_ && !in_frame_ && !queue_.empty() && !WaitsForRedis(queue_.front())) {
     FlushReplies();
     Slot& slot = queue_.front();
     const bool closes = slot.closes;
     if (slot.kind != Slot::Kind::kLocal) ApplyReply(slot, true);
-    if (!slot.silent) {
-      outlet_.ToClient(slot.answer);
-      slot.bytes_out = slot.answer.size();
-    }
-    if (slot.silent) {
+    if (slot.silent || slot.kind != Slot::Kind::kLocal) {
       FinishSlot(Result::kNone, {});
     } else {
+      outlet_.ToClient(slot.answer);
+      slot.bytes_out = slot.answer.size();
       FinishSlot(Result::kError, std::string_view(slot.answer).substr(1));
     }
     if (closes) finished_ = true;
@@ -287,7 +295,7 @@ void Conversation::FinishSlot(Result result, std::string_view text) {
   if (IsRedis(slot)) ++answered_;
   if (slot.exec != nullptr) {
     ApplyReply(slot, false);  // what isn't settled by now wasn't granted
-    effects_ -= slot.exec->effects.size();
+    planned_ -= slot.exec->items.size();
   }
   queue_.Pop();
   if (queue_.empty()) streams_slot_ = false;

@@ -16,6 +16,22 @@ constexpr std::string_view kAuditBroken =
     "ERR redwall: the audit log can't be written, so nothing is served until it can";
 constexpr std::size_t kMaxSilenced = 1024;  // slots that wait for a CLIENT REPLY to be proven
 
+// A request that Redis refuses with the same error; empty where there is none. `amid`: Redis has
+// the first arguments of a command already.
+std::string Misspelt(std::string_view error, bool amid) {
+  constexpr std::string_view kExpected = "ERR Protocol error: expected '$', got '";
+  const std::string head = amid ? "" : "*1\r\n";
+  if (error == "ERR Protocol error: invalid bulk length") return head + "$x\r\n";
+  if (error.starts_with(kExpected) && error.size() == kExpected.size() + 2) {
+    const char got = error[kExpected.size()];
+    return got >= ' ' && got < 0x7f ? head + got + "\r\n" : std::string();
+  }
+  if (amid) return {};
+  if (error == "ERR Protocol error: invalid multibulk length") return "*x\r\n";
+  if (error == "ERR Protocol error: unbalanced quotes in request") return "\"\r\n";
+  return {};
+}
+
 // A web page that makes a browser talk to Redis: Redis ends such a connection, and so do we.
 bool IsCrossProtocol(const resp::Command& command) {
   return EqualsFolded(command.name(), "post") || EqualsFolded(command.name(), "host:");
@@ -134,12 +150,26 @@ bool Conversation::TakeCommand(std::string_view raw, const Now& now) {
   } else if (command.canonical()) {
     Forward(raw);
   } else {
-    scratch_.clear();
-    resp::WriteCommand(command, scratch_);
+    WriteAnew(command);
     Forward(scratch_);
   }
   Admit(command, verb, raw.size(), now);
   return true;
+}
+
+// In a form that can be read in one way only: an array, unless that would be too much for a client
+// that hasn't logged in, for whom Redis limits arrays but not lines (authRequired in networking.c).
+void Conversation::WriteAnew(const resp::Command& command) {
+  constexpr std::size_t kMaxArguments = 10, kMaxBulk = 16384, kMaxLine = 64 * 1024 - 2;
+  bool large = command.argc() > kMaxArguments;
+  for (std::size_t i = 0; i < command.size(); ++i) large |= command.arg(i).size() > kMaxBulk;
+  scratch_.clear();
+  if (large && command.is_inline()) {
+    resp::WriteInline(command, scratch_);
+    if (scratch_.size() <= kMaxLine) return;
+    scratch_.clear();
+  }
+  resp::WriteCommand(command, scratch_);
 }
 
 // A command whose long argument is still arriving. False: wait for more of it.
@@ -191,22 +221,34 @@ void Conversation::TakeBody(std::string_view piece, bool end) {
   streams_slot_ = false;
 }
 
+// Redis itself is brought to say the error, so that it comes behind all that Redis has to say
+// before: replies, messages, invalidations. What Redis wouldn't mind (a limit of ours) is answered
+// here.
 void Conversation::TakeProtocolError(const Now& now) {
-  failure_ = parser_.error();
   record_.clear();
-  intake_ = Intake::kClosed;
+  const bool amid = std::exchange(intake_, Intake::kClosed) == Intake::kStreaming;
+  const bool has_slot = std::exchange(streams_slot_, false);
+  failure_ = parser_.error();
   if (raw_) return Fail(failure_);
-  if (streams_slot_) {
+  const bool silent = reply_mode_ == ReplyMode::kOff || skip_next_;
+  scratch_ = Misspelt(parser_.error(), amid);
+  if (!scratch_.empty()) {
+    Forward(scratch_);
+    failure_ = {};
+    if (has_slot || silent) return;  // the slot of the command under way gets the error
+    queue_.Push().arrived_us = now.mono_us;
+    ++awaited_;
+    return;
+  }
+  if (has_slot) {
     // Redis has half of this command, and will never answer it.
     Slot& slot = queue_.back();
     slot.kind = Slot::Kind::kLocal;
     slot.closes = true;
     resp::WriteError(parser_.error(), slot.answer);
-    streams_slot_ = false;
     if (!slot.silent) --awaited_;
     return;
   }
-  const bool silent = reply_mode_ == ReplyMode::kOff || skip_next_;
   PushLocal(parser_.error(), {.closes = true, .silent = silent}, 0, now);
 }
 
@@ -291,7 +333,7 @@ void Conversation::Admit(const resp::Command& command, Verb verb, std::size_t by
     NoteEffects(command, verb, unanswered);
     if (unanswered.kind == Slot::Kind::kPubsub) loose_until_ = awaited_ + 1;
     ApplyReply(unanswered, true);
-    if (unanswered.exec) effects_ -= unanswered.exec->effects.size();
+    if (unanswered.exec) planned_ -= unanswered.exec->items.size();
     FinishUnanswered(bytes);
   } else {
     if (silent) FinishUnanswered(bytes);

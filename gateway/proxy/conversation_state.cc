@@ -2,7 +2,6 @@
 // REPLY, and what a later command is judged and recorded by (user, database, name).
 #include <algorithm>
 #include <charconv>
-#include <cstdint>
 #include <utility>
 
 #include "gateway/proxy/conversation.h"
@@ -50,37 +49,66 @@ bool Conversation::HasToWait(const resp::Command& command, Verb verb) const {
   return logs_in && awaited_ != answered_ && !transaction_.open && !raw_ && !request_end_;
 }
 
-Conversation::ReplyMode Conversation::ReplyModeOf(const resp::Command& command, Verb verb) const {
-  if (verb != Verb::kClientReply || transaction_.open || command.argc() != 3)
-    return ReplyMode::kUnchanged;
+// What CLIENT REPLY asks for.
+Conversation::ReplyMode Conversation::ReadReplyMode(const resp::Command& command) {
+  if (command.argc() != 3) return ReplyMode::kUnchanged;
   const std::string_view mode = command.arg(2);
   if (EqualsFolded(mode, "on")) return ReplyMode::kOn;
   if (EqualsFolded(mode, "off")) return ReplyMode::kOff;
   return EqualsFolded(mode, "skip") ? ReplyMode::kSkip : ReplyMode::kUnchanged;
 }
 
+// What this command changes at once. ON in silence isn't executed while subscribed in RESP2, nor is
+// its refusal heard.
+Conversation::ReplyMode Conversation::ReplyModeOf(const resp::Command& command, Verb verb) const {
+  if (verb != Verb::kClientReply || transaction_.open) return ReplyMode::kUnchanged;
+  const bool deaf = reply_mode_ == ReplyMode::kOff && protocol_ == 2 && subscribing_ != 0;
+  return deaf ? ReplyMode::kUnchanged : ReadReplyMode(command);
+}
+
+void Conversation::TakeReplyMode(const Effect& effect) {
+  switch (static_cast<ReplyMode>(effect.number)) {
+    case ReplyMode::kOn:
+      reply_mode_ = ReplyMode::kOn;
+      skip_next_ = false;
+      break;
+    case ReplyMode::kOff:
+      reply_mode_ = ReplyMode::kOff;
+      skip_next_ = false;
+      break;
+    case ReplyMode::kSkip:
+      skip_next_ = reply_mode_ == ReplyMode::kOn;
+      break;
+    case ReplyMode::kUnchanged:
+      break;
+  }
+}
+
+// What is subscribed to by now if all that was sent is granted: a bit for channels, patterns, shard
+// channels.
+void Conversation::NoteSubscribing(Verb verb, std::size_t argc) {
+  const auto note = [&](Verb more, Verb less, unsigned bit) {
+    if (verb == more) subscribing_ |= bit;
+    if (verb == less && argc == 1) subscribing_ &= ~bit;
+  };
+  note(Verb::kSubscribe, Verb::kUnsubscribe, 1);
+  note(Verb::kPsubscribe, Verb::kPunsubscribe, 2);
+  note(Verb::kSsubscribe, Verb::kSunsubscribe, 4);
+}
+
 // Follows clientReplyCommand() and resetClient(): what is said now may silence later replies.
 bool Conversation::ExpectsReply(const resp::Command& command, Verb verb) {
   if (verb == Verb::kReset) {
     reply_mode_ = ReplyMode::kOn;
+    subscribing_ = 0;
     return !std::exchange(skip_next_, false);  // RESET itself is skipped, too
   }
+  NoteSubscribing(verb, command.argc());
   const ReplyMode mode = ReplyModeOf(command, verb);
-  if (mode != ReplyMode::kUnchanged) reply_mode_used_ = true;
-  switch (mode) {
-    case ReplyMode::kOn:
-      reply_mode_ = ReplyMode::kOn;
-      skip_next_ = false;
-      return true;
-    case ReplyMode::kOff:
-      reply_mode_ = ReplyMode::kOff;
-      skip_next_ = false;
-      return false;
-    case ReplyMode::kSkip:
-      skip_next_ = reply_mode_ == ReplyMode::kOn;
-      return false;
-    case ReplyMode::kUnchanged:
-      break;
+  if (mode != ReplyMode::kUnchanged) {
+    reply_mode_used_ = true;
+    TakeReplyMode({verb, static_cast<std::int64_t>(mode), {}, {}});
+    return mode == ReplyMode::kOn;
   }
   if (reply_mode_ == ReplyMode::kOff || std::exchange(skip_next_, false)) return false;
   return verb != Verb::kReplconf || transaction_.open || !IsUnansweredReplconf(command);
@@ -140,54 +168,56 @@ void Conversation::NoteExec(Slot& slot) {
   if (!transaction_.open) return;
   if (transaction_.dirty) {
     slot.kind = Slot::Kind::kAborted;
-  } else if (transaction_.outcome != nullptr) {
-    slot.exec = std::move(transaction_.outcome);
-    for (const ExecOutcome::Queued& queued : slot.exec->effects) Ask(queued.effect);
+  } else if (transaction_.plan != nullptr) {
+    slot.exec = std::move(transaction_.plan);
+    for (const ExecPlan::Item& item : slot.exec->items) {
+      Ask(item.effect);
+      if (item.effect.verb == Verb::kClientReply) TakeReplyMode(item.effect);
+    }
   }
   EndTransaction();
 }
 
 void Conversation::EndTransaction() {
   transaction_.open = transaction_.dirty = false;
-  if (transaction_.outcome == nullptr) return;
-  effects_ -= transaction_.outcome->effects.size();
-  transaction_.outcome.reset();
+  if (transaction_.plan == nullptr) return;
+  planned_ -= transaction_.plan->items.size();
+  transaction_.plan.reset();
 }
 
 // Inside MULTI: Redis answers +QUEUED, and the command takes effect at EXEC. Where MULTI turns out
 // to have been refused, some of them have taken effect at once.
 void Conversation::NoteQueued(const resp::Command& command, Verb verb, Slot& slot) {
   slot.queued = true;
-  std::unique_ptr<ExecOutcome>& outcome = transaction_.outcome;
-  const std::uint64_t position = transaction_.commands++ + (outcome ? outcome->extra : 0);
+  ExecPlan::Item item{transaction_.commands++, {}, 0};
+  item.effect.verb = verb;
   switch (verb) {
     case Verb::kHello:
     case Verb::kSelect:
     case Verb::kAuth:
     case Verb::kClientSetname:
       ReadEffect(command, verb, slot);
-      if (!outcome) outcome = std::make_unique<ExecOutcome>();
-      outcome->effects.push_back({position, slot});
-      ++effects_;
+      item.effect = slot;
       break;
     case Verb::kMonitor:
       break;
     case Verb::kClientReply:
       reply_mode_used_ = true;
+      item.effect.number = static_cast<std::int64_t>(ReadReplyMode(command));
       slot.verb = Verb::kOther;
       break;
     default:
       if (!IsPubsub(verb)) {
         slot.verb = Verb::kOther;
-        break;
+        return;
       }
       slot.kind = Slot::Kind::kPubsub;
-      slot.confirmations = static_cast<std::uint32_t>(command.argc() - 1);
-      if (!outcome) outcome = std::make_unique<ExecOutcome>();
-      if (!outcome->pubsub) outcome->pubsub = pubsub_;
-      outcome->extra += outcome->pubsub->Assume(verb, slot.confirmations) - 1;
+      slot.confirmations = item.confirmations = static_cast<std::uint32_t>(command.argc() - 1);
       break;
   }
+  if (transaction_.plan == nullptr) transaction_.plan = std::make_unique<ExecPlan>();
+  transaction_.plan->items.push_back(std::move(item));
+  ++planned_;
 }
 
 void Conversation::ReadEffect(const resp::Command& command, Verb verb, Effect& effect) const {
@@ -259,6 +289,9 @@ void Conversation::Answer(const Effect& effect, bool granted, bool asked) {
       answer(user_, effect.text);
       answer(client_name_, effect.name);
       return;
+    case Verb::kMonitor:
+      monitor_ = monitor_ || granted;
+      return;
     default:
       return;
   }
@@ -271,14 +304,11 @@ void Conversation::ApplyReply(const Slot& slot, bool granted) {
     case Verb::kMulti:
       return ApplyMulti(slot, granted);
     case Verb::kExec:
-      if (slot.exec) Settle(*slot.exec, UINT64_MAX, [granted](std::uint64_t) { return granted; });
+      if (slot.exec) SettleRest(*slot.exec, granted);
       return;
     case Verb::kQuit:
       quitting_ = false;
       if (granted) intake_ = Intake::kClosed;
-      return;
-    case Verb::kMonitor:
-      monitor_ = monitor_ || granted;
       return;
     case Verb::kReset:
       db_.Answer(0, granted);
@@ -301,48 +331,69 @@ void Conversation::ApplyMulti(const Slot& slot, bool granted) {
   if (!transaction_.granted && transaction_.unanswered == 0) EndTransaction();
 }
 
-// EXEC's replies before position `end` are there.
-template <class IsGranted>
-void Conversation::Settle(ExecOutcome& outcome, std::uint64_t end, IsGranted is_granted) {
-  for (; outcome.settled < outcome.effects.size(); ++outcome.settled) {
-    const ExecOutcome::Queued& queued = outcome.effects[outcome.settled];
-    if (queued.position >= end) return;
-    Answer(queued.effect, is_granted(queued.position), true);
-  }
+// What has no reply by now was granted or not as a whole.
+void Conversation::SettleRest(ExecPlan& plan, bool granted) {
+  for (; plan.done < plan.items.size(); ++plan.done)
+    Answer(plan.items[plan.done].effect, granted, true);
 }
 
-// EXEC's array is there. Where the transaction (un)subscribes, each channel has put an element of
-// its own into it, so that the last replies stand behind it.
-void Conversation::EndExec(const resp::ReplyScanner::Frame& frame) {
+// EXEC's array has begun. Its elements are looked at one by one: between them there may be pushes,
+// messages and MONITOR's lines, and (un)subscribing puts a confirmation for each channel there,
+// none of which the array's length counts (execCommand).
+void Conversation::EndExecHeader(std::uint64_t commands) {
   Slot& slot = queue_.front();
-  if (slot.exec != nullptr) {
-    ExecOutcome& outcome = *slot.exec;
-    Settle(outcome, frame.elements, [this, &frame](std::uint64_t position) {
-      const std::optional<bool> is_error = frame.IsError(position);
-      // Who the connection acts for, and where, decides what it may do: no guessing.
-      if (!is_error) Fail("too many errors in one EXEC to tell what it did to the connection");
-      return !is_error.value_or(true);
-    });
-    outcome.seen = frame.elements;
-    if (outcome.pubsub) pubsub_ = *outcome.pubsub;
-    slot.executed = outcome.extra > 0;
-  }
-  if (!slot.executed) FinishSlot(audit::CommandEnd::Result::kOk, {});
+  slot.commands = commands;
+  slot.executed = 0;
+  EndExecCommand();
 }
 
-void Conversation::EndRestOfExec(const resp::ReplyScanner::Frame& frame) {
+void Conversation::EndExecReply(const resp::ReplyScanner::Frame& frame, Verb confirmed) {
   Slot& slot = queue_.front();
-  ExecOutcome& outcome = *slot.exec;
   slot.bytes_out += frame_bytes_;
-  const bool is_error = frame.type == '-' || frame.type == '!';
-  Settle(outcome, ++outcome.seen, [is_error](std::uint64_t) { return !is_error; });
-  if (--outcome.extra == 0) FinishSlot(audit::CommandEnd::Result::kOk, {});
+  ExecPlan* const plan = slot.exec.get();
+  ExecPlan::Item* const item = plan != nullptr && plan->done < plan->items.size() &&
+                                       plan->items[plan->done].position == slot.executed
+                                   ? &plan->items[plan->done]
+                                   : nullptr;
+  if (item != nullptr && confirmed != Verb::kOther && item->effect.verb == confirmed) {
+    if (item->confirmations == 0) item->confirmations = pubsub_.ConfirmationsOfAll(confirmed);
+    pubsub_.Confirm(confirmed, frame.last_integer);
+    if (--item->confirmations > 0) return;
+  } else if (IsOutOfBand(frame, confirmed)) {
+    return pubsub_.Confirm(confirmed, frame.last_integer);
+  } else if (item != nullptr) {
+    Answer(item->effect, frame.type != '-' && frame.type != '!', true);
+  }
+  if (item != nullptr) ++plan->done;
+  ++slot.executed;
+  EndExecCommand();
+}
+
+// A command of the transaction is answered. CLIENT REPLY may silence itself, or all that follows.
+void Conversation::EndExecCommand() {
+  Slot& slot = queue_.front();
+  while (slot.executed < slot.commands && slot.exec != nullptr &&
+         slot.exec->done < slot.exec->items.size()) {
+    const ExecPlan::Item& item = slot.exec->items[slot.exec->done];
+    const auto mode = static_cast<ReplyMode>(item.effect.number);
+    const bool silent = item.effect.verb == Verb::kClientReply &&
+                        (mode == ReplyMode::kOff || mode == ReplyMode::kSkip);
+    if (item.position != slot.executed || !silent) break;
+    ++slot.exec->done;
+    slot.executed = mode == ReplyMode::kOff ? slot.commands : slot.executed + 1;
+  }
+  if (slot.executed < slot.commands) return;
+  if (slot.exec != nullptr) SettleRest(*slot.exec, true);
+  FinishSlot(audit::CommandEnd::Result::kOk, {});
 }
 
 // Whether the error that was withheld is the answer to a CLIENT REPLY, which is silent otherwise:
 // NOAUTH, NOPERM, or not allowed while subscribed.
 bool Conversation::RefusesReplyMode() const {
-  return withheld_.starts_with("-NOAUTH") || withheld_.find("'client") != std::string::npos;
+  if (withheld_.starts_with("-NOAUTH")) return true;
+  return (withheld_.starts_with("-NOPERM") || withheld_.starts_with("-ERR Can't execute")) &&
+         (withheld_.find("'client|reply'") != std::string::npos ||
+          withheld_.find("'client' command or its sub") != std::string::npos);
 }
 
 // The CLIENT REPLY at the front was refused: what was sent behind it, up to the next one, is

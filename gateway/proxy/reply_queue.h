@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,18 +26,15 @@ struct Effect {
   std::string name;  // HELLO: the client's name asked for
 };
 
-// What EXEC does by the commands that were queued.
-struct ExecOutcome {
-  struct Queued {
-    std::uint64_t position;  // of its reply among those that EXEC gives
+// The commands of a transaction that do more than give one reply, in order.
+struct ExecPlan {
+  struct Item {
+    std::uint64_t position;  // of the command among those that were queued
     Effect effect;
+    std::uint32_t confirmations = 0;  // of (un)subscribing, as in Slot
   };
-  std::vector<Queued> effects;        // by position
-  std::size_t settled = 0;            // of them
-  std::optional<PubsubState> pubsub;  // where the transaction (un)subscribes: after it
-  // By how many frames its replies outgrow EXEC's array, and how many of all have come.
-  std::uint32_t extra = 0;
-  std::uint64_t seen = 0;
+  std::vector<Item> items;
+  std::size_t done = 0;  // of them
 };
 
 struct Slot : Effect {
@@ -54,11 +50,12 @@ struct Slot : Effect {
   bool silent = false;    // no answer comes (CLIENT REPLY); what it does is done in its turn
   bool unproven = false;  // a silent CLIENT REPLY that Redis may yet refuse, with an answer
   bool queued = false;    // sent behind a MULTI: Redis is expected to answer QUEUED
-  bool executed = false;  // EXEC: its array has come, and exec->extra frames follow
   // kPubsub; 0: as many as there are subscriptions when its turn comes.
   std::uint32_t confirmations = 0;
-  std::unique_ptr<ExecOutcome> exec;  // EXEC of a transaction that has effects; else null
-  std::int64_t arrived_us = 0;        // monotonic
+  std::unique_ptr<ExecPlan> exec;  // EXEC of a transaction that has such commands; else null
+  std::uint64_t executed = 0;      // EXEC: commands whose replies have come,
+  std::uint64_t commands = 0;      // of so many, by its array; 0: that hasn't come
+  std::int64_t arrived_us = 0;     // monotonic
   std::int64_t first_byte_us = -1;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;

@@ -95,6 +95,12 @@ void WriteHeader(const FrameHeader& header, std::byte* out) {
   StoreBigEndian<std::uint32_t>(out + 4, header.stream);
 }
 
+std::size_t WriteFrame(FrameType type, std::uint8_t flags, ByteView payload, std::byte* out) {
+  WriteHeader({type, flags, static_cast<std::uint16_t>(payload.size()), 0}, out);
+  std::copy(payload.begin(), payload.end(), out + kFrameHeaderSize);
+  return kFrameHeaderSize + payload.size();
+}
+
 bool TakeFrame(ByteView& record, FrameHeader& header, ByteView& payload) {
   if (record.size() < kFrameHeaderSize) return false;
   header.type = static_cast<FrameType>(record[0]);
@@ -178,6 +184,39 @@ std::optional<HelloPayload> DecodeHello(ByteView payload) {
     payload = payload.subspan(3 + length);
   }
   return hello;
+}
+
+std::vector<std::byte> EncodeResume(const ResumePayload& resume) {
+  std::vector<std::byte> out(resume.id.begin(), resume.id.end());
+  Append(out, resume.epoch);
+  Append(out, resume.handled);
+  out.insert(out.end(), resume.proof.begin(), resume.proof.end());
+  return out;
+}
+
+std::optional<ResumePayload> DecodeResume(ByteView payload) {
+  ResumePayload resume;
+  if (payload.size() != resume.id.size() + 12 + resume.proof.size()) return std::nullopt;
+  const std::byte* at = payload.data();
+  std::copy_n(at, resume.id.size(), resume.id.begin());
+  at += resume.id.size();
+  resume.epoch = LoadBigEndian<std::uint32_t>(at);
+  resume.handled = LoadBigEndian<std::uint64_t>(at + 4);
+  std::copy_n(at + 12, resume.proof.size(), resume.proof.begin());
+  return resume;
+}
+
+std::vector<std::byte> EncodeResumed(const ResumedPayload& resumed) {
+  std::vector<std::byte> out;
+  Append(out, resumed.epoch);
+  Append(out, resumed.handled);
+  return out;
+}
+
+std::optional<ResumedPayload> DecodeResumed(ByteView payload) {
+  if (payload.size() != 12) return std::nullopt;
+  return ResumedPayload{LoadBigEndian<std::uint32_t>(payload.data()),
+                        LoadBigEndian<std::uint64_t>(payload.data() + 4)};
 }
 
 }  // namespace redwall::tunnel

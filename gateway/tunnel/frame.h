@@ -6,6 +6,7 @@
 #ifndef REDWALL_GATEWAY_TUNNEL_FRAME_H_
 #define REDWALL_GATEWAY_TUNNEL_FRAME_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -56,6 +57,9 @@ struct FrameHeader {
 
 // `out` has kFrameHeaderSize bytes.
 void WriteHeader(const FrameHeader& header, std::byte* out);
+// A whole frame of the session (stream 0). `out` has kFrameHeaderSize + payload.size() bytes, which
+// is what is returned.
+std::size_t WriteFrame(FrameType type, std::uint8_t flags, ByteView payload, std::byte* out);
 
 // Takes the next frame off the front of `record`. False at the end of the record, or when what is
 // left isn't a whole frame: then `record` isn't empty.
@@ -100,6 +104,24 @@ struct HelloPayload {
 };
 std::vector<std::byte> EncodeHello(const HelloPayload& hello);
 std::optional<HelloPayload> DecodeHello(ByteView payload);
+
+// RESUME: id[16] | u32 epoch | u64 handled | proof[32]. The proof is the owner's business.
+struct ResumePayload {
+  std::array<std::byte, 16> id{};     // of the session
+  std::uint32_t epoch = 0;            // of the attempt, from 1
+  std::uint64_t handled = 0;          // replayed frames that the client has handled
+  std::array<std::byte, 32> proof{};  // that it is the client that began the session
+};
+std::vector<std::byte> EncodeResume(const ResumePayload& resume);
+std::optional<ResumePayload> DecodeResume(ByteView payload);
+
+// RESUMED: u32 epoch | u64 handled. Epoch 0: the server knows no such session.
+struct ResumedPayload {
+  std::uint32_t epoch = 0;
+  std::uint64_t handled = 0;  // replayed frames that the server has handled
+};
+std::vector<std::byte> EncodeResumed(const ResumedPayload& resumed);
+std::optional<ResumedPayload> DecodeResumed(ByteView payload);
 
 }  // namespace redwall::tunnel
 

@@ -12,7 +12,6 @@ constexpr std::size_t kUnsentGoal =
     64 * 1024;  // framed ahead of the socket; more would spoil the turns
 constexpr std::size_t kAckBytes = 64 * 1024;  // received before an ACK is worth a record of its own
 constexpr std::uint64_t kAckFrames = 128;
-constexpr std::uint32_t kCreditShare = 4;  // a window's quarter is worth a record of its own
 
 }  // namespace
 
@@ -38,13 +37,18 @@ std::string_view Describe(SessionError error) {
       return "the peer has not acknowledged what was sent to it";
     case SessionError::kSilent:
       return "the peer has been silent for too long";
+    case SessionError::kBadResume:
+      return "the peer resumes another session or attempt than it may";
+    case SessionError::kUnknownSession:
+      return "the server agent doesn't know the session any more";
   }
   return "unknown";
 }
 
 Session::Session(Options options, SessionHandler& handler)
-    : options_(std::move(options)), handler_(handler) {
+    : options_(std::move(options)), handler_(handler), next_stream_(options_.first_stream) {
   receive_credit_ = options_.limits.session_window;
+  resets_left_ = options_.limits.max_resets;
   if (options_.role == Role::kServer) opens_allowed_ = options_.limits.max_streams;
 }
 
@@ -64,9 +68,9 @@ void Session::AppendNumber(FrameType type, StreamId stream, std::uint32_t number
 }
 
 bool Session::CanOpen() const {
-  return ready_ && !dead_ && !going_away_ && options_.role == Role::kClient &&
-         opened_ < opens_allowed_ && unanswered_ < peer_.max_unanswered &&
-         next_stream_ < 0x7fffffff;
+  return ready_ && !dead_ && attached_ && !going_away_ && !exhausted() &&
+         options_.role == Role::kClient && opened_ < opens_allowed_ &&
+         unanswered_ < peer_.max_unanswered;
 }
 
 StreamId Session::Open(std::string_view route, std::string_view client, StreamHandler* handler) {
@@ -78,7 +82,7 @@ StreamId Session::Open(std::string_view route, std::string_view client, StreamHa
   Stream& stream = streams_[id];
   stream.handler = handler;
   stream.send_credit = peer_.stream_window;
-  stream.receive_credit = options_.limits.stream_window;
+  InitWindow(stream);
   Append(FrameType::kOpen, id, EncodeOpen({options_.limits.stream_window, route, client}));
   return id;
 }
@@ -157,18 +161,6 @@ void Session::Consumed(StreamId id, std::size_t bytes) {
   ReturnCredit(id, stream, bytes);
 }
 
-// `stream` null: only the session's credit, for bytes that nobody wants any more.
-void Session::ReturnCredit(StreamId id, Stream* stream, std::size_t bytes) {
-  credit_due_ += static_cast<std::uint32_t>(bytes);
-  if (stream == nullptr || stream->fin_received || stream->reset_received) return;
-  stream->credit_due += static_cast<std::uint32_t>(bytes);
-  if (!stream->credit_queued &&
-      stream->credit_due >= options_.limits.stream_window / kCreditShare) {
-    stream->credit_queued = true;
-    credit_queue_.push_back(id);
-  }
-}
-
 void Session::Close(StreamId id, ResetCode code) {
   const auto it = streams_.find(id);
   if (it == streams_.end()) return;
@@ -180,7 +172,8 @@ void Session::Close(StreamId id, ResetCode code) {
   }
   ReturnCredit(id, nullptr, static_cast<std::size_t>(stream.unconsumed));
   if (!stream.answered) --unanswered_;
-  if (options_.role == Role::kServer) ++closed_unannounced_;
+  if (options_.role == Role::kServer) FreePlace(stream.reset_received);
+  grown_ -= std::uint64_t{stream.window} + stream.excess - options_.limits.stream_window;
   Unqueue(id, stream);
   streams_.erase(it);
 }
@@ -214,17 +207,11 @@ bool Session::CanPump() const {
   return !active_.empty() && send_credit_ > 0 && log_.size_bytes() < options_.limits.max_replay;
 }
 
-// By the quarter; or as soon as it is more than what the peer has left, for streams whose owners
-// are slow may hold all the rest.
-bool Session::SessionCreditDue() const {
-  return credit_due_ > 0 && (credit_due_ >= options_.limits.session_window / kCreditShare ||
-                             credit_due_ > receive_credit_);
-}
-
 bool Session::HasOutput() const {
   if (dead_) return false;
+  if (!attached_) return resume_proof_.has_value();
   if (!hello_sent_) return options_.role == Role::kClient || ready_;
-  return log_.unsent_bytes() > 0 || CanPump() || pong_.has_value() || ping_due_ ||
+  return resumed_due_ || log_.unsent_bytes() > 0 || CanPump() || pong_.has_value() || ping_due_ ||
          !credit_queue_.empty() || closed_unannounced_ > 0 || SessionCreditDue() ||
          unacked_bytes_ >= kAckBytes || received_frames_ - acked_frames_ >= kAckFrames;
 }
@@ -233,7 +220,7 @@ std::size_t Session::Fill(MutableBytes out) {
   if (!HasOutput() || out.size() < kMaxRecord) return 0;
   out = out.first(kMaxRecord);
   std::size_t size = FillControl(out);
-  if (ready_) {
+  if (ready_ && attached_) {
     PumpCredits();
     PumpStreams();
     size += log_.TakeUnsent(out.subspan(size));
@@ -242,38 +229,20 @@ std::size_t Session::Fill(MutableBytes out) {
   return size;
 }
 
-// Frames that are not replayed. HELLO, SESSION, PING, PONG and ACK together are far smaller than a
-// record.
+// Frames that are not replayed. All of them together are far smaller than a record.
 std::size_t Session::FillControl(MutableBytes out) {
-  std::size_t size = 0;
-  const auto put = [&](FrameType type, ByteView payload, std::uint8_t flags = 0) {
-    WriteHeader({type, flags, static_cast<std::uint16_t>(payload.size()), 0}, out.data() + size);
-    std::copy(payload.begin(), payload.end(),
-              out.begin() + static_cast<std::ptrdiff_t>(size + kFrameHeaderSize));
-    size += kFrameHeaderSize + payload.size();
-  };
+  if (!attached_ || resumed_due_) return FillResume(out);
+  std::size_t size = hello_sent_ ? 0 : FillHello(out);
   const auto put_u64 = [&](FrameType type, std::uint64_t number, std::uint8_t flags = 0) {
     std::byte payload[8];
     StoreBigEndian<std::uint64_t>(payload, number);
-    put(type, payload, flags);
+    size += WriteFrame(type, flags, payload, out.data() + size);
   };
-  const SessionLimits& limits = options_.limits;
-  if (!hello_sent_) {
-    const bool server = options_.role == Role::kServer;
-    put(FrameType::kHello,
-        EncodeHello({options_.name, options_.version, limits.stream_window, limits.session_window,
-                     server ? limits.max_streams : 0, server ? limits.max_unanswered : 0,
-                     limits.dead_after_ms, server ? options_.peer_identity : std::string()}));
-    hello_sent_ = true;
-    if (server) {
-      std::byte payload[20];
-      std::copy(options_.id.begin(), options_.id.end(), payload);
-      StoreBigEndian<std::uint32_t>(payload + 16, options_.linger_ms);
-      put(FrameType::kSession, payload);
-    }
+  if (std::exchange(ping_due_, false)) {
+    put_u64(FrameType::kPing, ++ping_number_);
+    ping_sent_ms_ = now_ms_;
+    pong_awaited_ = true;
   }
-  if (ping_due_) put_u64(FrameType::kPing, ++ping_number_);
-  ping_due_ = false;
   if (pong_) put_u64(FrameType::kPing, *pong_, kFlagPong);
   pong_.reset();
   if (ready_ && received_frames_ > acked_frames_) {
@@ -284,27 +253,22 @@ std::size_t Session::FillControl(MutableBytes out) {
   return size;
 }
 
-// Credit and MAX_STREAMS, merged since the last record.
-void Session::PumpCredits() {
-  if (SessionCreditDue()) {
-    AppendNumber(FrameType::kCredit, 0, credit_due_);
-    receive_credit_ += credit_due_;
-    credit_due_ = 0;
-  }
-  for (; !credit_queue_.empty(); credit_queue_.pop_front()) {
-    const StreamId id = credit_queue_.front();
-    Stream* stream = Find(id);
-    if (stream == nullptr) continue;
-    stream->credit_queued = false;
-    AppendNumber(FrameType::kCredit, id, stream->credit_due);
-    stream->receive_credit += stream->credit_due;
-    stream->credit_due = 0;
-  }
-  if (closed_unannounced_ > 0) {
-    opens_allowed_ += closed_unannounced_;
-    closed_unannounced_ = 0;
-    AppendNumber(FrameType::kMaxStreams, 0, static_cast<std::uint32_t>(opens_allowed_));
-  }
+std::size_t Session::FillHello(MutableBytes out) {
+  const SessionLimits& limits = options_.limits;
+  const bool server = options_.role == Role::kServer;
+  hello_sent_ = true;
+  std::size_t size = WriteFrame(
+      FrameType::kHello, 0,
+      EncodeHello({options_.name, options_.version, limits.stream_window, limits.session_window,
+                   server ? limits.max_streams : 0, server ? limits.max_unanswered : 0,
+                   limits.dead_after_ms, server ? options_.peer_identity : std::string()}),
+      out.data());
+  if (!server) return size;
+  std::byte payload[20];
+  std::copy(options_.id.begin(), options_.id.end(), payload);
+  StoreBigEndian<std::uint32_t>(payload + 16, options_.linger_ms);
+  size += WriteFrame(FrameType::kSession, 0, payload, out.data() + size);
+  return size;
 }
 
 void Session::PumpStreams() {

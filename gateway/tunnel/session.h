@@ -9,6 +9,14 @@
 //   server:  waits for HELLO ─▶ ready (OnReady), Fill gives HELLO and SESSION
 //   either:  any violation, or a silent peer ─▶ dead: Receive or Tick says why, nothing comes out
 //
+// A session can outlive its transport (linger_ms() > 0). Streams stay, what the peer hasn't
+// acknowledged is kept and sent again:
+//
+//   client:  TransportLost ─▶ BeginResume, SendResume on a new transport ─▶ RESUMED came ─▶ goes on
+//   server:  TransportLost ─▶ PeekResume on a new transport, AcceptResume ─▶ Fill gives RESUMED
+//
+// The resume itself may be cut, any number of times: TransportLost, and the next attempt.
+//
 // A stream, seen from one side (the other direction is its own):
 //
 //     OPEN/OPENED ─▶ data ... ─▶ FIN both ways ─▶ Detach()
@@ -19,7 +27,8 @@
 // Flow control: bytes sent never exceed the credit that the peer gave, for the stream and for all
 // together. What can't be sent waits in the stream (backlog()); the owner stops its source when the
 // backlog is high, and OnWritable tells it when to go on. Credit for received bytes is given back
-// by Consumed, when the owner's socket took them.
+// by Consumed, when the owner's socket took them. The window of a stream that is read fast grows,
+// so that a long link can be filled: session_flow.cc.
 //
 // All replayed frames are numbered and kept until the peer's ACK, so that a session can outlive its
 // transport.
@@ -52,9 +61,14 @@ using SessionId = std::array<std::byte, 16>;
 // Every limit of a session. Bytes, milliseconds, or counts.
 struct SessionLimits {
   std::uint32_t stream_window = 256 * 1024;
+  // To which the window of a fast reader may grow, within half of the session's window; nor do all
+  // that have grown take more than that. stream_window or less: none grows.
+  std::uint32_t max_stream_window = 8 * 1024 * 1024;
   std::uint32_t session_window = 16 * 1024 * 1024;
   std::uint32_t max_streams = 1024;            // server: open at once
   std::uint32_t max_unanswered = 256;          // server: OPENs that wait for an answer at once
+  std::uint32_t max_resets = 1024;             // server: by the client, whose places it gives back
+                                               // within a second
   std::uint32_t max_replay = 8 * 1024 * 1024;  // kept until acknowledged; full: sources wait
                                                // (kNoAck: well beyond twice this)
   std::uint32_t ping_after_ms = 5000;          // of silence
@@ -72,6 +86,8 @@ enum class SessionError : std::uint8_t {
   kBadAck,
   kNoAck,  // takes frames that it makes us send, and never acknowledges them
   kSilent,
+  kBadResume,       // for another session, another attempt, or one that can't be resumed
+  kUnknownSession,  // the server has forgotten it
 };
 std::string_view Describe(SessionError error);  // a sentence
 
@@ -108,9 +124,10 @@ class Session {
     std::string version;
     std::string peer_identity;  // server: the authenticated name of the peer
     SessionId id{};             // server: random, chosen by the owner
-    std::uint32_t linger_ms =
-        0;  // server: how long a session outlives its transport; 0: not at all
+    // Server: how long a session outlives its transport; 0: not at all.
+    std::uint32_t linger_ms = 0;
     SessionLimits limits;
+    StreamId first_stream = 1;  // client: odd. Only a test starts near the last.
   };
   static constexpr std::size_t kHighWater =
       256 * 1024;  // backlog at which an owner stops its source
@@ -120,7 +137,9 @@ class Session {
 
   // The plaintext of one record, whole. Any error is final.
   [[nodiscard]] SessionError Receive(ByteView record, std::int64_t now_ms);
-  // To be called about once a second. kSilent: the peer is gone.
+  // To be called about once a second. kSilent: the peer is gone, and with it the session; where it
+  // can be resumed, only its transport, as by TransportLost. While it isn't attached() it is for
+  // the owner to lose patience.
   [[nodiscard]] SessionError Tick(std::int64_t now_ms);
 
   // True where Fill would write something.
@@ -153,6 +172,10 @@ class Session {
   void Finish(StreamId stream);  // FIN after all that was sent
   std::size_t backlog(StreamId stream) const;
   void Consumed(StreamId stream, std::size_t bytes);
+  // Bytes that the peer may have on their way or with us; 0: no such stream.
+  std::uint32_t receive_window(StreamId stream) const;
+  // As last measured, while data flows; nothing: not yet on this transport.
+  std::optional<std::int64_t> round_trip_ms() const { return round_trip_ms_; }
   // The owner is done with the stream, and its handler isn't called any more; what was sent still
   // goes, FIN included, and the stream is forgotten once both sides have finished. What still comes
   // is thrown away.
@@ -164,8 +187,45 @@ class Session {
   // No new streams from now on; those that are open may go on for drain_ms.
   void GoAway(ResetCode code, std::uint32_t drain_ms);
   bool going_away() const { return going_away_; }
+  // All 2^30 stream numbers are used up: only a new session can open more.
+  bool exhausted() const { return next_stream_ > kLastStream; }
+
+  // The transport is gone: what the peer hasn't acknowledged is kept, Fill gives nothing until the
+  // session is resumed. Before ready() there is nothing to resume: the session is dead.
+  void TransportLost();
+  // False between TransportLost and RESUMED (client) or AcceptResume (server).
+  bool attached() const { return attached_; }
+  // As SESSION said (client) or as configured (server). 0: can't be resumed.
+  std::uint32_t linger_ms() const { return options_.linger_ms; }
+  // Of the last resume: begun (client) or accepted (server). 0: none yet.
+  std::uint32_t epoch() const { return epoch_; }
+
+  // Client. What the next attempt says; each call is a new attempt, on a transport of its own.
+  // Precondition: ready(), !attached().
+  struct ResumePoint {
+    std::uint32_t epoch = 0;
+    std::uint64_t handled = 0;
+  };
+  ResumePoint BeginResume();
+  // Client, after BeginResume: Fill gives RESUME, and nothing else before RESUMED came.
+  void SendResume(const std::array<std::byte, 32>& proof);
+
+  // Server. What the first record of a new transport says; nothing where it isn't one RESUME frame
+  // alone.
+  static std::optional<ResumePayload> PeekResume(ByteView record);
+  // Server. The owner has checked identity and proof. The old transport, if there still is one, is
+  // lost by this; Fill gives RESUMED and then what the client lacks. kBadResume: the epoch isn't
+  // newer, or nothing here can be resumed; the session isn't harmed. kBadAck: the client claims
+  // frames that were never sent, or fewer than before; the session is dead.
+  [[nodiscard]] SessionError AcceptResume(const ResumePayload& resume, std::int64_t now_ms);
+  // Server. Writes the plaintext that tells a client that its session is unknown to the front of
+  // `out` and returns its size; 0: there is too little room (kMaxRecord is always enough).
+  static std::size_t WriteUnknownSession(MutableBytes out);
 
  private:
+  static constexpr StreamId kLastStream = 0x7fffffff;
+  static constexpr std::uint64_t kMaxCredit = 0x7fffffff;  // as in HTTP/2, RFC 9113 section 6.9.1
+
   struct Stream {
     StreamHandler* handler = nullptr;  // null: detached
     ByteQueue pending;                 // not framed yet
@@ -173,10 +233,15 @@ class Session {
     std::uint64_t receive_credit = 0;  // bytes that the peer may still send
     std::uint64_t unconsumed = 0;      // received, credit not given back
     std::uint32_t credit_due = 0;      // to be given back with the next CREDIT
-    bool answered = false;             // OPENED went or came
-    bool active = false;               // stands in active_
-    bool blocked = false;              // the owner was told to stop: OnWritable is due
-    bool credit_queued = false;        // stands in credit_queue_
+    std::uint32_t window = 0;          // receive_credit + unconsumed + credit_due - excess
+    std::uint32_t excess = 0;          // not to be given back: the window has shrunk
+    std::uint64_t used = 0;            // consumed since the measure began
+    std::uint64_t measure = 0;         // of which so much is half a window; 0: none has begun
+    std::int64_t measured_since_ms = 0;
+    bool answered = false;       // OPENED went or came
+    bool active = false;         // stands in active_
+    bool blocked = false;        // the owner was told to stop: OnWritable is due
+    bool credit_queued = false;  // stands in credit_queue_
     bool fin_pending = false, fin_sent = false, fin_received = false;
     bool reset_received = false;
   };
@@ -195,6 +260,19 @@ class Session {
   SessionError HandleSession(ByteView payload);
   SessionError HandleGoaway(ByteView payload);
   void BecomeReady();
+  // session_resume.cc
+  SessionError HandleResumed(ByteView payload);
+  // session_flow.cc
+  void InitWindow(Stream& stream);
+  void ReturnCredit(StreamId id, Stream* stream, std::size_t bytes);
+  void QueueCredit(StreamId id, Stream& stream);
+  void MeasureWindow(StreamId id, Stream& stream);
+  void GrowWindow(StreamId id, Stream& stream);
+  bool SessionCreditDue() const;
+  void PumpCredits();
+  void MeasureRoundTrip(std::uint64_t pong);
+  void FreePlace(bool reset_by_peer);
+  void PassTime(std::int64_t now_ms);
 
   // Whether this id may have been opened in the past (its frames may still be under way).
   bool WasOpened(StreamId stream) const { return stream % 2 == 1 && stream < next_stream_; }
@@ -206,15 +284,14 @@ class Session {
   void Activate(StreamId id, Stream& stream);
   // Takes the stream out of active_ and credit_queue_, so that they only hold what gives output.
   void Unqueue(StreamId id, Stream& stream);
-  void ReturnCredit(StreamId id, Stream* stream, std::size_t bytes);
-  void PumpCredits();
   void PumpStreams();
   void PumpOne(StreamId id, Stream& stream);
   void ForgetIfOver(StreamId id, const Stream& stream);
   void NotifyWritable();
   std::size_t FillControl(MutableBytes out);
+  std::size_t FillHello(MutableBytes out);
+  std::size_t FillResume(MutableBytes out);
   bool CanPump() const;
-  bool SessionCreditDue() const;
 
   Options options_;
   SessionHandler& handler_;
@@ -229,6 +306,9 @@ class Session {
   std::uint64_t opens_allowed_ =
       0;  // client: by the server's HELLO and MAX_STREAMS; server: as announced
   std::uint32_t closed_unannounced_ = 0;  // server: closed, MAX_STREAMS not sent
+  std::uint32_t resets_left_ = 0;         // server: in this second
+  std::uint32_t places_withheld_ = 0;     // server: of streams that were reset too fast
+  std::int64_t resets_since_ms_ = 0;
 
   ReplayLog log_;
   std::deque<StreamId> active_;  // with pending bytes and credit: they take turns
@@ -237,6 +317,7 @@ class Session {
   std::uint64_t send_credit_ = 0;   // of the session
   std::uint64_t receive_credit_ = 0;
   std::uint32_t credit_due_ = 0;
+  std::uint64_t grown_ = 0;  // what all windows have beyond stream_window, excess included
 
   std::uint64_t received_frames_ = 0;  // replayed ones that were handled
   std::uint64_t acked_frames_ = 0;     // of which the peer knows
@@ -244,8 +325,20 @@ class Session {
   std::optional<std::uint64_t> pong_;  // to be sent
   bool ping_due_ = false;
   std::uint64_t ping_number_ = 0;
+  std::int64_t now_ms_ = 0;  // of the last Receive or Tick
   std::int64_t last_received_ms_ = 0, last_ping_ms_ = 0;
   bool clock_started_ = false;
+  std::optional<std::int64_t> round_trip_ms_;
+  std::int64_t ping_sent_ms_ = 0;
+  bool pong_awaited_ = false;
+  bool round_trip_wanted_ = false;  // a stream's window is in use
+
+  bool attached_ = true;
+  std::uint64_t transports_lost_ = 0;
+  std::uint32_t epoch_ = 0;
+  std::optional<std::array<std::byte, 32>> resume_proof_;  // client: RESUME is to be sent
+  bool resume_sent_ = false;                               // client: RESUMED may come
+  bool resumed_due_ = false;                               // server: RESUMED is to be sent
 };
 
 }  // namespace redwall::tunnel

@@ -7,24 +7,29 @@
 namespace redwall::tunnel {
 namespace {
 
-constexpr std::uint64_t kMaxCredit = 0x7fffffff;  // as in HTTP/2, RFC 9113 section 6.9.1
 // Frames beyond max_replay that may wait for an ACK: an OPEN and the small frames of each stream.
 constexpr std::size_t kMoreReplay = 1024 * 1024, kMoreReplayPerStream = 1024;
 
 }  // namespace
 
 SessionError Session::Receive(ByteView record, std::int64_t now_ms) {
+  // Late, from a transport that is gone: what isn't counted comes again.
+  if (!dead_ && !attached_ && !resume_proof_ && !resume_sent_) return SessionError::kNone;
   last_received_ms_ = now_ms;
   clock_started_ = true;
+  PassTime(now_ms);
   SessionError error = dead_ ? SessionError::kUnexpectedFrame : SessionError::kNone;
   FrameHeader header;
   ByteView payload;
+  const std::uint64_t transport = transports_lost_;
   while (error == SessionError::kNone && TakeFrame(record, header, payload)) {
-    error = HandleFrame(header, payload);
+    // Counted first: an owner that resumes from inside a callback must not be sent it again.
     if (IsReplayed(header.type)) {
       ++received_frames_;
       unacked_bytes_ += kFrameHeaderSize + payload.size();
     }
+    error = HandleFrame(header, payload);
+    if (transport != transports_lost_) return error;  // the rest comes again
   }
   if (error == SessionError::kNone && !record.empty()) error = SessionError::kBadFrame;
   // DATA waits when the log is full, but answers to the peer's own frames can't. A peer that keeps
@@ -37,14 +42,16 @@ SessionError Session::Receive(ByteView record, std::int64_t now_ms) {
 }
 
 SessionError Session::Tick(std::int64_t now_ms) {
-  if (dead_) return SessionError::kNone;
+  if (dead_ || !attached_) return SessionError::kNone;
   if (!clock_started_) {
     last_received_ms_ = now_ms;
     clock_started_ = true;
   }
+  PassTime(now_ms);
   const std::int64_t silence = now_ms - last_received_ms_;
   if (silence >= options_.limits.dead_after_ms) {
-    dead_ = true;
+    TransportLost();
+    if (options_.linger_ms == 0) dead_ = true;
     return SessionError::kSilent;
   }
   if (ready_ && silence >= options_.limits.ping_after_ms &&
@@ -59,6 +66,11 @@ SessionError Session::HandleFrame(const FrameHeader& header, ByteView payload) {
   if (!hello_received_ && header.type != FrameType::kHello && header.type != FrameType::kPad)
     return SessionError::kUnexpectedFrame;
   if (IsReplayed(header.type) && !ready_) return SessionError::kUnexpectedFrame;
+  // While a resume is under way, nobody says anything else.
+  if ((!attached_ || resumed_due_) && header.type != FrameType::kResumed &&
+      header.type != FrameType::kPad) {
+    return SessionError::kUnexpectedFrame;
+  }
   switch (header.type) {
     case FrameType::kData:
       return HandleData(header, payload);
@@ -95,9 +107,10 @@ SessionError Session::HandleControl(const FrameHeader& header, ByteView payload)
       return HandleSession(payload);
     case FrameType::kGoaway:
       return HandleGoaway(payload);
-    case FrameType::kResume:   // a session that can be resumed is announced by its linger,
-    case FrameType::kResumed:  // which is 0 in this version
+    case FrameType::kResume:  // begins a transport: PeekResume
       return SessionError::kUnexpectedFrame;
+    case FrameType::kResumed:
+      return HandleResumed(payload);
     default:
       return SessionError::kUnknownFrame;
   }
@@ -124,6 +137,7 @@ SessionError Session::HandleData(const FrameHeader& header, ByteView payload) {
     ForgetIfOver(header.stream, *stream);
     return SessionError::kNone;
   }
+  if (!fin) MeasureWindow(header.stream, *stream);
   stream->unconsumed += payload.size();
   if (!payload.empty()) handler->OnData(payload);
   if (!fin) return SessionError::kNone;
@@ -146,7 +160,7 @@ SessionError Session::HandleOpen(const FrameHeader& header, ByteView payload) {
   {
     Stream& stream = streams_[header.stream];
     stream.send_credit = open->credit;
-    stream.receive_credit = options_.limits.stream_window;
+    InitWindow(stream);
   }
   ResetCode refusal = ResetCode::kRefused;
   StreamHandler* const handler =
@@ -230,8 +244,12 @@ SessionError Session::HandleMaxStreams(ByteView payload) {
 
 SessionError Session::HandlePing(const FrameHeader& header, ByteView payload) {
   if (payload.size() != 8) return SessionError::kBadFrame;
-  // One answer waits at most: a flood of pings costs one record at a time.
-  if ((header.flags & kFlagPong) == 0) pong_ = LoadBigEndian<std::uint64_t>(payload.data());
+  const std::uint64_t number = LoadBigEndian<std::uint64_t>(payload.data());
+  if ((header.flags & kFlagPong) != 0) {
+    MeasureRoundTrip(number);
+  } else {
+    pong_ = number;  // one answer waits at most: a flood of pings costs one record at a time
+  }
   return SessionError::kNone;
 }
 
@@ -258,6 +276,7 @@ SessionError Session::HandleSession(ByteView payload) {
   if (options_.role != Role::kClient || ready_) return SessionError::kUnexpectedFrame;
   if (payload.size() != options_.id.size() + 4) return SessionError::kBadFrame;
   std::copy_n(payload.begin(), options_.id.size(), options_.id.begin());
+  options_.linger_ms = LoadBigEndian<std::uint32_t>(payload.data() + options_.id.size());
   BecomeReady();
   return SessionError::kNone;
 }

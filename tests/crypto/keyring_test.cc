@@ -64,4 +64,52 @@ TEST_CASE("the replay cache tells messages apart that differ in one bit") {
   CHECK_FALSE(cache.Insert(message));
 }
 
+namespace {
+
+std::vector<Identity> Clones(const Identity& identity) {
+  std::vector<Identity> clones;
+  clones.push_back({identity.private_key.Clone(), identity.public_key});
+  return clones;
+}
+
+}  // namespace
+
+TEST_CASE("a server answers to each of its identities, and tells which one was called") {
+  Sites sites(Kind::kIdentities);
+  const Identity next = MakeIdentity(std::byte{0x43});
+  const auto keyring = std::make_shared<const Keyring>(
+      std::vector<SharedKey>(), std::make_unique<Identity>(std::move(Clones(sites.server)[0])),
+      std::vector<AuthorizedAgent>{{"site-a", sites.client.public_key}}, true, Clones(next));
+  for (const PublicKey& called : {sites.server.public_key, next.public_key}) {
+    SecureChannel::InitiatorKeys keys = sites.initiator_keys();
+    keys.server_key = called;
+    SecureChannel initiator = SecureChannel::Initiator(keys);
+    SecureChannel responder = SecureChannel::Responder(keyring, &sites.replays);
+    Feed(responder, initiator.TakeOutput());
+    Feed(initiator, responder.TakeOutput());
+    CHECK(initiator.confirmed());
+    CHECK(responder.peer() == "site-a");
+    for (const SecureChannel* end : {&initiator, &responder}) {
+      CHECK(end->keys_in_use().server_key == FormatPublicKey(called));
+      CHECK(end->keys_in_use().agent_key == FormatPublicKey(sites.client.public_key));
+      CHECK(end->keys_in_use().shared_key.empty());
+    }
+  }
+  SecureChannel::InitiatorKeys keys = sites.initiator_keys();
+  keys.server_key = MakeIdentity(std::byte{0x44}).public_key;
+  SecureChannel initiator = SecureChannel::Initiator(keys);
+  SecureChannel responder = SecureChannel::Responder(keyring, &sites.replays);
+  Feed(responder, initiator.TakeOutput());
+  CheckFailed(responder, ChannelError::kBadMac1);
+}
+
+TEST_CASE("both ends name the shared key in use by its name and hint") {
+  Sites sites(Kind::kSharedKey);
+  const Pair pair = Connect(sites);
+  CHECK(pair.initiator.keys_in_use().shared_key == "site " + ToHex(sites.key.hint));
+  CHECK(pair.responder.keys_in_use().shared_key == pair.initiator.keys_in_use().shared_key);
+  CHECK(pair.responder.keys_in_use().agent_key.empty());
+  CHECK(pair.responder.keys_in_use().server_key.empty());
+}
+
 }  // namespace redwall::crypto

@@ -48,6 +48,11 @@ def counting(pair, count=8):
     return counters
 
 
+def waits_briefly(scene):
+    """For a server agent that doesn't know whether its client agent was killed or only cut off."""
+    return ["--config", scene.write("briefly.json", {"limits": {"linger_ms": 500}})]
+
+
 def test_server_agent_killed_and_started_again(scene):
     redis = scene.redis()
     pair = scene.pair(redis)
@@ -66,7 +71,7 @@ def test_server_agent_killed_and_started_again(scene):
 
 def test_client_agent_killed_and_started_again(scene):
     redis = scene.redis()
-    pair = scene.pair(redis)
+    pair = scene.pair(redis, server_options=waits_briefly(scene))
     direct = scene.client(redis.address)
     counters = counting(pair)
     pair.client.kill()
@@ -81,9 +86,11 @@ def test_client_agent_killed_and_started_again(scene):
 
 
 def test_a_blocked_command_ends_with_its_agent(scene):
-    """The Redis side of a client that is gone must not take an element from a list later."""
+    """The Redis side of a client that is gone takes no element from a list later, once the server
+    agent has given up waiting for it.
+    """
     redis = scene.redis()
-    pair = scene.pair(redis)
+    pair = scene.pair(redis, server_options=waits_briefly(scene))
     direct = scene.client(redis.address)
     pair.wire().send(encode("BLPOP", "list", "0"))
     wait_until(lambda: direct.info("clients")["blocked_clients"] == 1, "BLPOP to block")

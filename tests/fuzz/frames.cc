@@ -1,7 +1,10 @@
 // A session against a peer that sends anything. First byte of the input: bit 0 chooses the role,
 // bit 1 says whether the handshake has been done, bit 2 whether the owner is slow to take its
-// bytes. The rest is records, each `u16be length | frames`. Whatever comes, nothing may crash,
-// memory stays within its limits, and a session that has failed says nothing more.
+// bytes, bit 3 whether an owner's reactions may lose the transport. The rest is records, each
+// `u16be length | frames`; a length over 32,767 loses the transport first, and a client then asks
+// to resume. A record that is one RESUME is taken for the first of a new transport. Whatever comes,
+// nothing may crash, memory stays within its limits, and a session that has failed says nothing
+// more, one without a transport nothing but RESUME.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -9,6 +12,7 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "gateway/tunnel/session.h"
@@ -41,8 +45,11 @@ class Echo final : public StreamHandler {
 
 class Owner final : public SessionHandler {
  public:
-  Owner(Role role, bool slow)
-      : slow_(slow), session_({role, "fuzz", "1", "peer", {}, 0, Limits()}, *this) {}
+  Owner(Role role, bool slow, bool breaks)
+      : role_(role),
+        slow_(slow),
+        breaks_(breaks),
+        session_({role, "fuzz", "1", "peer", {}, 60000, Limits()}, *this) {}
 
   static SessionLimits Limits() {
     SessionLimits limits;
@@ -87,18 +94,62 @@ class Owner final : public SessionHandler {
     streams_.erase(id);
   }
 
+  // Inside a callback, perhaps.
+  void Break() {
+    if (!breaks_) return;
+    session_.TransportLost();
+    broken_ = true;
+  }
+  void LoseTransport() {
+    session_.TransportLost();
+    Require(!session_.attached() && !session_.HasOutput() && session_.Fill(out_) == 0);
+  }
+  // A client asks; a server is asked by a RESUME of the peer's.
+  void AskToResume() {
+    if (role_ != Role::kClient || !session_.ready()) return;
+    const std::uint32_t before = session_.epoch();
+    Require(session_.BeginResume().epoch == before + 1);
+    session_.SendResume({});
+    if (!session_.HasOutput()) return;  // dead
+    const std::size_t size = session_.Fill(out_);
+    Require(Session::PeekResume(ByteView(out_).first(size)).has_value());
+    Require(!session_.HasOutput() && !session_.CanOpen());
+  }
+  void AcceptResume(const ResumePayload& resume) {
+    const bool attached = session_.attached();
+    const std::uint32_t before = session_.epoch();
+    switch (session_.AcceptResume(resume, now_ms_)) {
+      case SessionError::kNone:
+        Require(session_.attached() && session_.epoch() == resume.epoch && resume.epoch > before);
+        break;
+      case SessionError::kBadResume:
+        Require(session_.attached() == attached && session_.epoch() == before);
+        break;
+      default:
+        Require(!session_.HasOutput());
+    }
+  }
+
   // False once the session is dead.
   bool Give(ByteView record) {
+    if (const auto resume = Session::PeekResume(record); resume && role_ == Role::kServer) {
+      AcceptResume(*resume);
+      return Settle();
+    }
     if (session_.Receive(record, ++now_ms_) != SessionError::kNone) {
       Require(!session_.HasOutput() && session_.Fill(out_) == 0 && !session_.CanOpen());
       Require(session_.Receive({}, now_ms_) != SessionError::kNone);
       return false;
     }
+    return Settle();
+  }
+  bool Settle() {
     Drain();
     if (!slow_)
       for (const auto& [id, echo] : streams_) session_.Consumed(id, 20000);
     Open();
     Drain();
+    if (std::exchange(broken_, false)) AskToResume();
     Require(session_.Tick(now_ms_ + 5000) == SessionError::kNone);
     return true;
   }
@@ -106,6 +157,7 @@ class Owner final : public SessionHandler {
     for (int records = 0; session_.HasOutput(); ++records) {
       const std::size_t size = session_.Fill(out_);
       Require(size > 0 && size <= kMaxRecord && records < 100);
+      Require(session_.attached());
       ByteView record = ByteView(out_).first(size);
       FrameHeader header;
       ByteView payload;
@@ -123,7 +175,9 @@ class Owner final : public SessionHandler {
   Session& session() { return session_; }
 
  private:
-  const bool slow_;
+  const Role role_;
+  const bool slow_, breaks_;
+  bool broken_ = false;
   std::map<StreamId, std::unique_ptr<Echo>> streams_;
   StreamId next_ = 1;
   std::int64_t now_ms_ = 0;
@@ -149,6 +203,8 @@ void Echo::OnData(ByteView bytes) {
       return owner_.session().GoAway(ResetCode::kShutdown, 1);
     case 'O':
       return owner_.Open();
+    case 'B':
+      return owner_.Break();
     case 'T':
       return owner_.session().Consumed(id_, bytes.size());
     default:
@@ -177,12 +233,16 @@ std::vector<std::byte> Handshake(Role role) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const Role role = (data[0] & 1) != 0 ? Role::kServer : Role::kClient;
-  Owner owner(role, (data[0] & 4) != 0);
+  Owner owner(role, (data[0] & 4) != 0, (data[0] & 8) != 0);
   ByteView rest = std::as_bytes(std::span(data + 1, size - 1));
   if ((data[0] & 2) != 0) Require(owner.Give(Handshake(role)));
   while (rest.size() >= 2) {
-    const std::size_t length =
-        std::min<std::size_t>(LoadBigEndian<std::uint16_t>(rest.data()), rest.size() - 2);
+    const std::uint16_t number = LoadBigEndian<std::uint16_t>(rest.data());
+    const std::size_t length = std::min<std::size_t>(number & 0x7fff, rest.size() - 2);
+    if (number > 0x7fff) {
+      owner.LoseTransport();
+      owner.AskToResume();
+    }
     if (!owner.Give(rest.subspan(2, length))) break;
     rest = rest.subspan(2 + length);
   }

@@ -46,3 +46,21 @@ TEST_CASE("An error stays on its line") {
   WriteError("", out);
   CHECK(out == "-\r\n");
 }
+
+TEST_CASE("A line with quotes and escapes is read as exactly these arguments, every byte") {
+  std::string every;
+  for (int c = 0; c < 256; ++c) every.push_back(static_cast<char>(c));
+  std::string wire;
+  WriteCommand({"ECHO", every, "", "'a b' \"c\" \\x41"}, wire);
+  CommandParser parser, again;
+  REQUIRE(parser.Parse(wire) == ParseStatus::kCommand);
+  std::string line;
+  WriteInline(parser.command(), line);
+  CHECK(line.find('\0') == line.npos);
+  REQUIRE(again.Parse(line) == ParseStatus::kCommand);
+  CHECK(again.consumed() == line.size());
+  CHECK(again.command().is_inline());
+  CHECK_FALSE(parser.command().is_inline());
+  REQUIRE(again.command().size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(again.command().arg(i) == parser.command().arg(i));
+}

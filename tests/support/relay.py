@@ -257,7 +257,8 @@ class Relay:
 
     `script`, if any, is called with a connection's number (from 0) and returns {"up": [Fault...],
     "down": [Fault...]}. `record`: keep all bytes (Connection.up.received and so on). `reset_every`:
-    mean seconds between resets of all connections, 0 for never. Close it when done.
+    mean seconds between resets of all connections, 0 for never. `source`: the address to connect
+    from. Close it when done.
     """
 
     def __init__(
@@ -268,6 +269,7 @@ class Relay:
         record=True,
         script=None,
         reset_every=0.0,
+        source=None,
         **weather,
     ):
         self.target = parse_address(target)
@@ -276,6 +278,7 @@ class Relay:
         self.connections = []
         self.refuse = False  # True: newcomers are closed at once
         self.resets = 0
+        self._source = source and (source, 0)
         self._reset_every = reset_every
         self._random = random.Random(seed)
         self._stopping = threading.Event()
@@ -330,7 +333,7 @@ class Relay:
             try:
                 if self.refuse:
                     raise OSError("refusing")
-                far = socket.create_connection(self.target, 10)
+                far = socket.create_connection(self.target, 10, self._source)
                 far.settimeout(None)
             except OSError:
                 near.close()

@@ -39,7 +39,8 @@ TEST_CASE("A server's configuration with all that it can say") {
                "other": {"redis": "unix:redis.sock", "upstream": "dedicated"}},
     "policy": "policy.json", "audit": {"file": "audit.jsonl"}, "name": "gw-b", "pidfile": "gw.pid",
     "user": "redwall", "log_level": "warn", "log_json": true, "threads": 1,
-    "limits": {"max_connections": 1, "timeout_ms": 2, "drain_ms": 0, "max_unauthenticated": 4,
+    "limits": {"max_connections": 1, "timeout_ms": 2, "drain_ms": 0, "max_unauthenticated": 40,
+               "unauthenticated_start": 5, "unauthenticated_rate": 6, "max_unauthenticated_per_source": 7,
                "max_inspected_bytes": 1024, "max_argument_bytes": 1025, "max_reply_depth": 8,
                "max_pending_commands": 16, "stream_window_bytes": 16384, "session_window_bytes": 16385,
                "max_streams": 11, "max_unanswered_opens": 12, "max_replay_bytes": 65536,
@@ -69,7 +70,10 @@ TEST_CASE("A server's configuration with all that it can say") {
   CHECK(limits.max_connections == 1);
   CHECK(limits.timeout_ms == 2);
   CHECK(limits.drain_ms == 0);
-  CHECK(limits.max_unauthenticated == 4);
+  CHECK(limits.admission.full == 40);
+  CHECK(limits.admission.start == 5);
+  CHECK(limits.admission.rate == 6);
+  CHECK(limits.admission.per_source == 7);
   CHECK(limits.conversation.request.max_inspected == 1024);
   CHECK(limits.conversation.request.max_bulk == 1025);
   CHECK(limits.conversation.reply.max_depth == 8);
@@ -88,14 +92,14 @@ TEST_CASE("A server's configuration with all that it can say") {
 TEST_CASE("A client's configuration with all that it can say") {
   const ConfigFile file(R"({
     "servers": ["gw-b.example:6479", "[::1]:6479"], "keys": ["site.key"], "identity": "me.identity",
-    "server_key": "AAAA", "tunnels": 1, "audit": "-",
+    "server_key": "server.pub", "tunnels": 1, "audit": "-",
     "listeners": [{"listen": "127.0.0.1:6379"},
                   {"listen": "unix:redis.sock", "route": "orders", "mode": "0660"}]})");
   REQUIRE(file.ClientError() == "");
   const ClientConfig config = *ReadClientConfig(file.path());
   REQUIRE(config.servers.size() == 2);
   CHECK(config.servers[1].ToString() == "[::1]:6479");
-  CHECK(config.server_key == "AAAA");
+  CHECK(config.server_key == file.In("server.pub"));
   CHECK(config.audit == "-");
   REQUIRE(config.listeners.size() == 2);
   CHECK(config.listeners[0].route == "default");
@@ -105,6 +109,23 @@ TEST_CASE("A client's configuration with all that it can say") {
   CHECK(config.listeners[1].mode == 0660);
   CHECK(Check(config).ok());
   CHECK(*KindOfConfig(file.path()) == "client");
+}
+
+TEST_CASE("A server agent may have several identities, a client agent's server a key or its file") {
+  const ConfigFile server(R"({"identities": ["gw.id", "/etc/old.id"]})");
+  REQUIRE(server.ServerError() == "");
+  const ServerConfig several = *ReadServerConfig(server.path());
+  CHECK(several.identity == server.In("gw.id"));
+  CHECK(several.more_identities == std::vector<std::string>{"/etc/old.id"});
+  const std::string key = "5nzrdsnlhqexTgByThgR1d1dWLrWiFtLMxZam+yFR0g=";
+  const ConfigFile client("{\"server_key\": \"" + key + "\"}");
+  REQUIRE(client.ClientError() == "");
+  CHECK(ReadClientConfig(client.path())->server_key == key);
+}
+
+TEST_CASE("A low limit of strangers alone is no contradiction with the default start") {
+  const ConfigFile file(R"({"limits": {"max_unauthenticated": 4}})");
+  CHECK(file.ServerError() == "");
 }
 
 TEST_CASE("What is missing stays at its default") {
@@ -157,6 +178,20 @@ TEST_CASE("An error names the file, the place in it, and what was expected there
       {R"({"limits": {"max_pending_commands": 15}})",
        "limits.max_pending_commands: expected a whole number from 16 to"},
       {R"({"limits": {"timeout": 1}})", "limits.timeout: unknown name"},
+      {R"({"limits": {"max_unauthenticated": 8, "unauthenticated_start": 9}})",
+       "limits.unauthenticated_start: expected at most \"max_unauthenticated\", which is 8"},
+      {R"({"limits": {"unauthenticated_start": 101}})", "which is 100"},
+      {R"({"limits": {"unauthenticated_start": 0}})",
+       "limits.unauthenticated_start: expected a whole number from 1"},
+      {R"({"limits": {"unauthenticated_rate": 101}})",
+       "limits.unauthenticated_rate: expected a whole number from 0 to 100, got 101"},
+      {R"({"limits": {"max_unauthenticated_per_source": 0}})",
+       "limits.max_unauthenticated_per_source: expected a whole number from 1"},
+      {R"({"identity": "a", "identities": ["b"]})",
+       "identities: give \"identity\" or \"identities\", not both"},
+      {R"({"identities": []})", "identities: expected at least one file"},
+      {R"({"identities": [""]})", "identities[0]: expected a file's path"},
+      {R"({"identities": "a"})", "identities: expected an array"},
       {R"({"servers": ["a:1"]})", "servers: unknown name"},
       {R"({"lisen": ["a:1"]})", "lisen: unknown name"},
       {R"([])", "expected an object, got an array"},
@@ -172,7 +207,7 @@ TEST_CASE("An error names the file, the place in it, and what was expected there
   const Case client[] = {
       {R"({"servers": []})", "servers: expected at least one address"},
       {R"({"server_key": 1})", "server_key: expected a string, got 1"},
-      {R"({"tunnels": 2})", "tunnels: more than one tunnel is not supported by this version yet"},
+      {R"({"identities": ["a"]})", "identities: unknown name"},
       {R"({"tunnels": 65})", "tunnels: expected a whole number from 1 to 64, got 65"},
       {R"({"listeners": [{}]})", "listeners[0].listen: is required and missing"},
       {R"({"listeners": [{"listen": "unix:a", "mode": "99"}]})",

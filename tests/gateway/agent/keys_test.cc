@@ -175,6 +175,106 @@ TEST_CASE("Where identities are in force, a shared key alone proves nothing unle
   CHECK(both->proofs.size() == 1);
 }
 
+TEST_CASE("What a line says of place and time refuses its agent, and nobody else") {
+  const KeyFolder folder;
+  ServerConfig config;
+  config.keys = {folder.SharedKey("site.key")};
+  folder.Identity("me.identity");
+  const std::string a = folder.Identity("a.identity"), b = folder.Identity("b.identity");
+  config.identity = folder.File("me.identity");
+  config.shared_key_agents = true;
+  config.authorized = folder.Write(
+      "authorized.json",
+      R"({"agents": [{"name": "a", "public_key": ")" + a +
+          R"(", "from": ["10.0.0.0/8", "2001:db8::7"], "not_after": "2027-01-01T00:00:00Z"},
+             {"name": "b", "public_key": ")" +
+          b + "\"}]}");
+  const auto keys = ReadServerKeys(config);
+  REQUIRE(keys.ok());
+  const auto proof = [](const std::string& key) {
+    return crypto::NoiseHash({*crypto::ParsePublicKey(key)});
+  };
+  const std::int64_t end = *ParseUtcTime("2027-01-01T00:00:00Z");
+  CHECK(keys->Refusal("a", proof(a), "10.1.2.3:1", end).empty());
+  CHECK(keys->Refusal("a", proof(a), "[::ffff:10.1.2.3]:1", 0).empty());
+  CHECK(keys->Refusal("a", proof(a), "[2001:db8::7]:1", 0).empty());
+  CHECK(keys->Refusal("a", proof(a), "10.1.2.3:1", end + 1) ==
+        "its time was over at 2027-01-01T00:00:00Z (\"not_after\" of its line in the authorized "
+        "agents)");
+  for (const char* peer : {"11.0.0.1:1", "[2001:db8::8]:1", "unix", "unknown"})
+    CHECK(keys->Refusal("a", proof(a), peer, 0) ==
+          "it may not connect from here (\"from\" of its line in the authorized agents)");
+  CHECK(keys->Refusal("a", proof(b), "10.1.2.3:1", 0) == "its key was taken away");
+  CHECK(keys->Refusal("b", proof(b), "unix", end + 1).empty());
+  const auto shared = crypto::ReadSharedKey(config.keys[0]);
+  REQUIRE(shared.ok());
+  CHECK(keys->Refusal("site", crypto::NoiseHash({shared->psk.bytes()}), "unix", end + 1).empty());
+  CHECK(keys->NextEnd(0) == end);
+  CHECK(keys->NextEnd(end) == end);
+  CHECK_FALSE(keys->NextEnd(end + 1).has_value());
+}
+
+TEST_CASE("An agent may have several public keys while one replaces the other") {
+  const KeyFolder folder;
+  ServerConfig config;
+  folder.Identity("me.identity");
+  const std::string old_key = folder.Identity("old"), new_key = folder.Identity("new");
+  config.identity = folder.File("me.identity");
+  const auto read = [&](const std::string& public_keys) {
+    config.authorized = folder.Write(
+        "authorized.json", R"({"agents": [{"name": "a", "routes": ["default"], "public_keys": [)" +
+                               public_keys + "]}]}");
+    auto keys = ReadServerKeys(config);
+    REQUIRE(keys.ok());
+    return std::move(*keys);
+  };
+  const auto proof = [](const std::string& key) {
+    return crypto::NoiseHash({*crypto::ParsePublicKey(key)});
+  };
+  const ServerKeys both = read("\"" + old_key + "\", \"" + new_key + "\"");
+  for (const std::string& key : {old_key, new_key}) {
+    CHECK(both.StillHolds("a", proof(key)));
+    REQUIRE(both.keyring->FindAgent(*crypto::ParsePublicKey(key)) != nullptr);
+    CHECK(both.keyring->FindAgent(*crypto::ParsePublicKey(key))->name == "a");
+  }
+  CHECK_FALSE(both.MayUse("a", "other"));
+  const ServerKeys rotated = read("\"" + new_key + "\"");
+  CHECK_FALSE(rotated.StillHolds("a", proof(old_key)));
+  CHECK(rotated.StillHolds("a", proof(new_key)));
+}
+
+TEST_CASE("A server agent's further identities are read, and a bad one is named") {
+  const KeyFolder folder;
+  ServerConfig config;
+  folder.Identity("me.identity");
+  folder.Identity("next.identity");
+  config.identity = folder.File("me.identity");
+  config.more_identities = {folder.File("next.identity")};
+  config.authorized = folder.Write("authorized.json", R"({"agents": []})");
+  const auto keys = ReadServerKeys(config);
+  REQUIRE(keys.ok());
+  CHECK(keys->keyring->more_identities().size() == 1);
+  config.more_identities.push_back(folder.File("none.identity"));
+  const auto bad = ReadServerKeys(config);
+  REQUIRE_FALSE(bad.ok());
+  CHECK(bad.error().sentence.find(folder.File("none.identity")) != std::string::npos);
+}
+
+TEST_CASE("The keys in use are named alike in the log and in the audit") {
+  std::vector<std::pair<std::string_view, std::string>> fields;
+  AddFields({}, fields);
+  CHECK(fields.empty());
+  CHECK(Describe({.shared_key = "site 1a2b3c4d", .agent_key = {}, .server_key = {}}) ==
+        "shared key site 1a2b3c4d");
+  const crypto::SecureChannel::KeysInUse all = {
+      .shared_key = "site 1a2b3c4d", .agent_key = "AAAA", .server_key = "BBBB"};
+  CHECK(Describe(all) == "public key AAAA, shared key site 1a2b3c4d");
+  AddFields(all, fields);
+  CHECK(fields ==
+        std::vector<std::pair<std::string_view, std::string>>{
+            {"public_key", "AAAA"}, {"server_key", "BBBB"}, {"shared_key", "site 1a2b3c4d"}});
+}
+
 TEST_CASE("Mistakes in the file of authorized agents are named with their place") {
   const KeyFolder folder;
   ServerConfig config;
@@ -202,9 +302,23 @@ TEST_CASE("Mistakes in the file of authorized agents are named with their place"
        "agents[1].name: this name is given twice"},
       {R"({"agents": [{"name": "a", "routes": [], )" + good + "}]}",
        "agents[0].routes: expected at least one route"},
-      {R"({"agents": [{"name": "a", "from": [], )" + good + "}]}", "agents[0].from: " + later},
+      {R"({"agents": [{"name": "a", "from": [], )" + good + "}]}",
+       "agents[0].from: expected at least one network, or no \"from\" for anywhere"},
+      {R"({"agents": [{"name": "a", "from": ["10.0.0.0/8", "10.1.2.3/8"], )" + good + "}]}",
+       "agents[0].from[1]: '10.1.2.3/8' is not a network: bits behind the prefix are set; write "
+       "10.0.0.0/8"},
+      {R"({"agents": [{"name": "a", "from": "10.0.0.0/8", )" + good + "}]}",
+       "agents[0].from: expected an array"},
       {R"({"agents": [{"name": "a", "not_after": "x", )" + good + "}]}",
-       "agents[0].not_after: " + later},
+       "agents[0].not_after: expected a time in UTC like \"2027-01-01T00:00:00Z\", got \"x\""},
+      {R"({"agents": [{"name": "a", "not_after": 2027, )" + good + "}]}",
+       "agents[0].not_after: expected a string, got 2027"},
+      {R"({"agents": [{"name": "a", "public_keys": [], )" + good + "}]}",
+       "agents[0].public_keys: give \"public_key\" or \"public_keys\", not both"},
+      {R"({"agents": [{"name": "a", "public_keys": []}]})",
+       "agents[0].public_keys: expected at least one public key"},
+      {R"({"agents": [{"name": "a", "public_keys": [")" + key + "\", \"" + key + "\"]}]}",
+       "agents[0].public_keys[1]: this key is given twice"},
       {R"({"agents": [{"name": "a", "redis_user": "x", )" + good + "}]}",
        "agents[0].redis_user: " + later},
       {R"({"agents": [{"nam": "a", "name": "b", )" + good + "}]}", "agents[0].nam: unknown name"},
@@ -261,6 +375,12 @@ TEST_CASE("A client agent's keys are what it starts the handshake with") {
   REQUIRE(both.ok());
   CHECK(both->initiator().identity == &*both->identity);
   CHECK(crypto::FormatPublicKey(both->server_key) == public_key);
+  config.server_key = folder.Write("server.pub", public_key + "\n");
+  const auto from_file = ReadClientKeys(config);
+  REQUIRE(from_file.ok());
+  CHECK(from_file->server_key == both->server_key);
+  config.server_key = folder.Write("empty.pub", "\n");
+  CHECK_FALSE(ReadClientKeys(config).ok());
   config.server_key = "nonsense";
   const auto bad = ReadClientKeys(config);
   REQUIRE_FALSE(bad.ok());

@@ -18,21 +18,47 @@ std::string Times(std::size_t n, const std::string& text) {
   return all;
 }
 
-TEST_CASE("A protocol error gets Redis's own text, after the replies that are due") {
+TEST_CASE("A protocol error is Redis's to answer, and nothing follows it") {
+  struct Case {
+    std::string bytes, forwarded, text;
+  };
+  const Case cases[] = {
+      {"*x\r\n", "*x\r\n", "invalid multibulk length"},
+      {"*2147483648\r\n", "*x\r\n", "invalid multibulk length"},
+      {"*1\r\n:1\r\n", "*1\r\n:\r\n", "expected '$', got ':'"},
+      {"*3\r\n$1\r\na\r\nzzz\r\n", "*1\r\nz\r\n", "expected '$', got 'z'"},
+      {"*1\r\n$-1\r\n", "*1\r\n$x\r\n", "invalid bulk length"},
+      {"*1\r\n$x\r\n", "*1\r\n$x\r\n", "invalid bulk length"},
+      {"*1\r\n$536870913\r\n", "*1\r\n$x\r\n", "invalid bulk length"},
+      {"GET \"a\r\n", "\"\r\n", "unbalanced quotes in request"},
+  };
+  for (const Case& each : cases) {
+    CAPTURE(each.text);
+    for (const std::size_t piece : {0u, 1u}) {
+      Site site({.policy = kNoWipes});
+      site.Request(kGet + kFlush + each.bytes + (piece == 0 ? kGet : std::string()), piece);
+      CHECK(site.to_redis == kGet + "*0\r\n" + each.forwarded);
+      site.Request(kGet, piece);
+      site.Reply(Bulk("x") + "-ERR Protocol error: " + each.text + "\r\n", piece);
+      CHECK(site.to_client == Bulk("x") + kNo + "-ERR Protocol error: " + each.text + "\r\n");
+      CHECK(site.to_redis == kGet + "*0\r\n" + each.forwarded);
+      CHECK(site.conversation().leaving());
+      CHECK(site.conversation().idle());
+      resp::CommandParser redis;  // which sees what it is told to refuse
+      REQUIRE(redis.Parse(each.forwarded) == resp::ParseStatus::kError);
+      CHECK(redis.error() == "ERR Protocol error: " + each.text);
+    }
+  }
+}
+
+TEST_CASE("What only a limit of ours refuses is answered here, after the replies that are due") {
   struct Case {
     std::string bytes, text;
   };
   const Case cases[] = {
-      {"*x\r\n", "invalid multibulk length"},
-      {"*2147483648\r\n", "invalid multibulk length"},
-      {"*1\r\n:1\r\n", "expected '$', got ':'"},
-      {"*1\r\n$-1\r\n", "invalid bulk length"},
-      {"*1\r\n$x\r\n", "invalid bulk length"},
-      {"*1\r\n$536870913\r\n", "invalid bulk length"},
       {"*1\r\n$" + std::string(66000, '1'), "too big bulk count string"},
       {"*" + std::string(66000, '1'), "too big mbulk count string"},
       {std::string(66000, 'x'), "too big inline request"},
-      {"GET \"a\r\n", "unbalanced quotes in request"},
   };
   for (const Case& each : cases) {
     CAPTURE(each.text);

@@ -61,8 +61,14 @@ inline std::string Ack(std::uint64_t frames) {
 inline std::string Hello(const HelloPayload& hello) {
   return MakeFrame(FrameType::kHello, 0, Text(EncodeHello(hello)));
 }
-inline std::string SessionFrame() {
-  return MakeFrame(FrameType::kSession, 0, std::string(16, 'S') + Number32(0));
+inline std::string SessionFrame(std::uint32_t linger_ms = 0) {
+  return MakeFrame(FrameType::kSession, 0, std::string(16, 'S') + Number32(linger_ms));
+}
+inline std::string Resume(const ResumePayload& resume) {
+  return MakeFrame(FrameType::kResume, 0, Text(EncodeResume(resume)));
+}
+inline std::string Resumed(std::uint32_t epoch, std::uint64_t handled) {
+  return MakeFrame(FrameType::kResumed, 0, Text(EncodeResumed({epoch, handled})));
 }
 inline std::string Goaway(ResetCode code, std::uint32_t drain_ms) {
   return MakeFrame(FrameType::kGoaway, 0,

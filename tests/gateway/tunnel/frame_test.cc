@@ -184,6 +184,38 @@ TEST_CASE("a field of HELLO that isn't known is skipped, and the last of a repea
   CHECK(hello->stream_window == 2);
 }
 
+TEST_CASE("RESUME and RESUMED are written as the protocol says, and come back as they were") {
+  ResumePayload resume;
+  resume.id.fill(std::byte{'i'});
+  resume.epoch = 0x01020304;
+  resume.handled = 0x1112131415161718;
+  resume.proof.fill(std::byte{'p'});
+  const auto bytes = EncodeResume(resume);
+  CHECK(Text(bytes) == std::string(16, 'i') + Number32(0x01020304) + Number64(0x1112131415161718) +
+                           std::string(32, 'p'));
+  const auto decoded = DecodeResume(bytes);
+  REQUIRE(decoded);
+  CHECK(decoded->id == resume.id);
+  CHECK(decoded->epoch == resume.epoch);
+  CHECK(decoded->handled == resume.handled);
+  CHECK(decoded->proof == resume.proof);
+
+  const auto answer = EncodeResumed({7, ~std::uint64_t{0}});
+  CHECK(Text(answer) == Number32(7) + Number64(~std::uint64_t{0}));
+  const auto resumed = DecodeResumed(answer);
+  REQUIRE(resumed);
+  CHECK(resumed->epoch == 7);
+  CHECK(resumed->handled == ~std::uint64_t{0});
+}
+
+TEST_CASE("RESUME and RESUMED have their length, not a byte less nor more") {
+  const std::string zeros(100, '\0');
+  for (std::size_t size = 0; size <= zeros.size(); ++size) {
+    CHECK(DecodeResume(AsBytes(zeros).first(size)).has_value() == (size == 60));
+    CHECK(DecodeResumed(AsBytes(zeros).first(size)).has_value() == (size == 12));
+  }
+}
+
 TEST_CASE("every reset code has a sentence of its own, and unknown ones have one too") {
   std::set<std::string_view> sentences;
   for (std::uint16_t code = 0; code <= 10; ++code) {

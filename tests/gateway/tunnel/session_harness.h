@@ -71,13 +71,24 @@ inline SessionLimits SmallLimits() {
 
 class Harness : public SessionHandler {
  public:
-  explicit Harness(Role role, SessionLimits limits = SmallLimits())
-      : session({role, "me", "1.0", role == Role::kServer ? "them" : "", {}, 0, limits}, *this) {}
+  // `linger_ms`: the session's; a client's is told by the test's SESSION, in Shake.
+  explicit Harness(Role role, SessionLimits limits = SmallLimits(), std::uint32_t linger_ms = 0,
+                   StreamId first_stream = 1)
+      : session({role,
+                 "me",
+                 "1.0",
+                 role == Role::kServer ? "them" : "",
+                 {},
+                 role == Role::kServer ? linger_ms : 0,
+                 limits,
+                 first_stream},
+                *this),
+        linger_ms_(linger_ms) {}
 
   // HELLO (and SESSION) of a peer that allows much, and whatever the session answers.
   void Shake(HelloPayload hello = GenerousHello()) {
     const bool client = session_role_is_client();
-    Give(Hello(hello) + (client ? SessionFrame() : ""));
+    Give(Hello(hello) + (client ? SessionFrame(linger_ms_) : ""));
     TakeAll();
   }
   static HelloPayload GenerousHello() {
@@ -149,6 +160,8 @@ class Harness : public SessionHandler {
  private:
   // Before anything was exchanged, only a client has something to say.
   bool session_role_is_client() const { return session.HasOutput(); }
+
+  std::uint32_t linger_ms_;
 };
 
 inline std::size_t CountFrames(const std::vector<Frame>& frames, FrameType type) {

@@ -273,9 +273,30 @@ TEST_CASE("frames are acknowledged with the next record, or after 128 of them") 
   CHECK(frames[0].payload == Number64(129));
 }
 
+TEST_CASE("when the stream numbers are used up nothing can be opened, and the session says so") {
+  Harness client(Role::kClient, SmallLimits(), 0, 0x7ffffffb);
+  client.Shake();
+  for (const StreamId id : {0x7ffffffbu, 0x7ffffffdu, 0x7fffffffu}) {
+    CHECK_FALSE(client.session.exhausted());
+    REQUIRE(client.session.CanOpen());
+    CHECK(client.OpenOne() == id);
+  }
+  CHECK(client.session.exhausted());
+  CHECK_FALSE(client.session.CanOpen());
+  CHECK(client.Give(Data(0x7fffffff, "x")) == SessionError::kNone);
+  CHECK(client.streams[0x7fffffff]->data == "x");
+
+  Harness server(Role::kServer);
+  server.Shake();
+  CHECK(server.Give(Open(0x7ffffffd)) == SessionError::kNone);
+  CHECK_FALSE(server.session.exhausted());
+  CHECK(server.Give(Open(0x7fffffff)) == SessionError::kNone);
+  CHECK(server.session.exhausted());
+}
+
 TEST_CASE("every error has a sentence of its own") {
   std::set<std::string_view> sentences;
-  const int last = static_cast<int>(SessionError::kSilent);
+  const int last = static_cast<int>(SessionError::kUnknownSession);
   for (int error = 0; error <= last; ++error)
     sentences.insert(Describe(static_cast<SessionError>(error)));
   CHECK(sentences.size() == static_cast<std::size_t>(last) + 1);

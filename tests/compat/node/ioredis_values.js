@@ -1,0 +1,241 @@
+"use strict";
+// Topics of ioredis's drive: every type of value.
+
+const { ordered } = require("./recorder.js");
+
+// Each line a command with its arguments; "!" in front: an error is wanted; "~": the order is open.
+async function commands(place, lines) {
+  for (const line of lines) {
+    const [name, ...values] = Array.isArray(line) ? line : line.split(" ");
+    const how = { "!": place.do.fails, "~": place.do.sorted }[name[0]] || place.do;
+    await how[name.replace(/^[!~]/, "")](...values);
+  }
+}
+
+async function strings(place) {
+  await commands(place, [
+    "set a one",
+    "set a two NX",
+    "set a three XX GET EX 1000",
+    "get a",
+    "get nothing",
+    "getrange a 1 3",
+    "append a !",
+    "strlen a",
+    "setrange a 8 tail",
+    "getset a four",
+    "getex a PERSIST",
+    "set n 10",
+    "incr n",
+    "incrby n 5",
+    "decr n",
+    "decrby n 3",
+    "incrbyfloat n 1.5",
+    "!incr a",
+    ["mset", { m1: 1, m2: "x" }],
+    ["mset", new Map([["m3", 3]])],
+    "mget m1 m2 nothing m3",
+    "msetnx m1 1 new 2",
+    "setex s 100 v",
+    "psetex s 100000 v",
+    "setnx s w",
+    "!setex s 0 v",
+    "getdel s",
+    "lcs m1 m2",
+    "lcs m1 m2 LEN",
+    ["set", "bin", Buffer.from([0, 255, 13, 10])],
+    ["getBuffer", "bin"],
+    ["get", "bin"],
+    ["set", Buffer.from([0, 255]), "v"],
+    ["getBuffer", Buffer.from([0, 255])],
+    "setbit b 7 1",
+    "getbit b 7",
+    "bitcount b",
+    "bitcount b 0 3 BIT",
+    "bitpos b 1",
+    "bitop NOT c b",
+    ["getBuffer", "c"],
+    "bitfield f SET u8 0 250 INCRBY u8 0 10 GET u8 0",
+    "bitfield_ro f GET u8 0",
+    "!setbit b 1 2",
+    "type a",
+    "exists a n nothing",
+    "touch a n",
+    "expire a 1000",
+    "ttl a",
+    "pexpire a 2000000",
+    "pttl a",
+    "expireat a 4102444800",
+    "expiretime a",
+    "persist a",
+    "rename n n2",
+    "!rename nothing x",
+    "renamenx n2 a",
+    "copy a a2",
+    "move a2 3",
+    "unlink a2 n2",
+    "del nothing",
+    "dbsize",
+    "~keys *",
+    "object ENCODING a",
+    ["!object", "NOSUCH", "a"],
+  ]);
+  const dump = await place.client.dumpBuffer("a");
+  await place.do.restore("r", 0, dump);
+  await place.do.get("r");
+  await place.do.fails.restore("r", 0, dump);
+}
+
+async function collections(place) {
+  await commands(place, [
+    "hset h f v",
+    ["hset", "h", { a: 1, b: 2.5 }],
+    ["hmset", "h", new Map([["m", "n"]])],
+    "hget h f",
+    "hget h nothing",
+    "hgetall h",
+    "hgetall nothing",
+    ["hgetallBuffer", "h"],
+    "hmget h a b nothing",
+    "hkeys h",
+    "hvals h",
+    "hlen h",
+    "hexists h a",
+    "hincrby h a 5",
+    "hincrbyfloat h b 0.25",
+    "hsetnx h a 1",
+    "hstrlen h f",
+    "hdel h a nothing",
+    "!hincrby h f 1",
+    "hset one k v",
+    "hrandfield one 1 WITHVALUES",
+    "rpush l a b c b",
+    "lpush l 1",
+    "lpushx nothing 1",
+    "lrange l 0 -1",
+    ["lrangeBuffer", "l", 0, 1],
+    "llen l",
+    "lindex l 0",
+    "linsert l BEFORE b x",
+    "lset l 0 y",
+    "!lset l 100 y",
+    "lpos l b COUNT 0",
+    "lrem l 1 b",
+    "ltrim l 0 4",
+    "lpop l",
+    "rpop l 2",
+    "rpoplpush l l2",
+    "lmove l l2 LEFT RIGHT",
+    "lmpop 2 l l2 LEFT COUNT 2",
+    "blpop l l2 1",
+    "brpop nothing 0.01",
+    "rpush n 3 1 2",
+    "sort n DESC",
+    "sort n BY nosort GET #",
+    "!lpush h 1",
+    "sadd s a b c",
+    "sadd t b c d",
+    "scard s",
+    "~smembers s",
+    "sismember s a",
+    "smismember s a x",
+    "~sdiff s t",
+    "~sinter s t",
+    "~sunion s t",
+    "sinterstore d s t",
+    "sintercard 2 s t LIMIT 1",
+    "smove s t a",
+    "srem s b",
+    "sadd o only",
+    "srandmember o",
+    "spop o",
+    "spop o",
+    "zadd z 1 a 2.5 b 3 c",
+    "zadd z XX CH 4 a",
+    "zadd z INCR 0.5 a",
+    "zcard z",
+    "zcount z -inf (3",
+    "zincrby z 2 b",
+    "zscore z b",
+    "zmscore z a nothing",
+    "zrank z a",
+    "zrevrank z a",
+    "zrange z 0 -1 WITHSCORES",
+    "zrevrange z 0 -1",
+    "zrangebyscore z 1 10 WITHSCORES LIMIT 0 2",
+    "zrangebylex z - +",
+    "zlexcount z - +",
+    "zadd y 1 a 9 x",
+    "zunion 2 z y WITHSCORES",
+    "zinter 2 z y",
+    "zdiff 2 z y",
+    "zunionstore d 2 z y WEIGHTS 2 3",
+    "zpopmin z",
+    "zpopmax z 2",
+    "zadd z 1 p",
+    "bzpopmin z 1",
+    "zadd z 1 p",
+    "zmpop 1 z MIN",
+    "zrem y x",
+    "zadd r inf i -inf j",
+    "zrange r 0 -1 WITHSCORES",
+    "zremrangebyrank y 0 -1",
+    "geoadd g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania",
+    "geodist g Palermo Catania km",
+    "geopos g Palermo nothing",
+    "geohash g Palermo",
+    "geosearch g FROMLONLAT 15 37 BYRADIUS 200 km ASC WITHDIST",
+    "georadius g 15 37 200 km WITHCOORD ASC",
+    "!geoadd g 500 100 x",
+    "pfadd p 1 2 3",
+    "pfadd q 4",
+    "pfcount p q",
+    "pfmerge m p q",
+  ]);
+}
+
+async function streams(place) {
+  await commands(place, [
+    "xadd st 1-1 f v",
+    "xadd st 2-1 f v g w",
+    "xadd st 3-1 f x",
+    "!xadd st 1-1 f v",
+    "xlen st",
+    "xrange st - +",
+    "xrevrange st + - COUNT 1",
+    "xread COUNT 2 STREAMS st 0",
+    "xread BLOCK 10 STREAMS st $",
+    "xgroup CREATE st g 0",
+    "!xgroup CREATE st g 0",
+    "xreadgroup GROUP g alice COUNT 2 STREAMS st >",
+    "xreadgroup GROUP g bob STREAMS st >",
+    "xreadgroup GROUP g alice STREAMS st 0",
+    "xack st g 1-1",
+    "xpending st g",
+    "xclaim st g carol 0 2-1 JUSTID",
+    "xautoclaim st g dave 0 0",
+    "xinfo STREAM st",
+    "xinfo GROUPS st",
+    "xinfo CONSUMERS st g",
+    "xgroup DELCONSUMER st g dave",
+    "xdel st 3-1",
+    "xtrim st MAXLEN 1",
+    "xgroup DESTROY st g",
+    "!xreadgroup GROUP g alice STREAMS st >",
+  ]);
+}
+
+async function scans(place) {
+  const pipe = place.control.pipeline();
+  for (let i = 0; i < 500; i++)
+    pipe.set(`key:${i}`, i).hset("h", `f${i}`, i).sadd("s", `m${i}`).zadd("z", i, i);
+  await pipe.exec();
+  for (const [name, ...values] of [["scan"], ["hscan", "h"], ["sscan", "s"], ["zscan", "z"]]) {
+    const found = [];
+    const stream = place.client[`${name}Stream`](...values, { match: "*9", count: 20 });
+    for await (const items of stream) found.push(...items);
+    await place.note(`${name}Stream`, () => [...new Set(found)], { arrange: ordered });
+  }
+}
+
+module.exports = [strings, collections, streams, scans];
