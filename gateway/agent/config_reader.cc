@@ -43,6 +43,8 @@ void ReadLimits(const json::Value& object, Limits& limits) {
   ReadNumber(object, "new_keys_ms", 1000, kMaxMs, limits.new_keys_ms);
   ReadNumber(object, "max_held_bytes", 1 << 20, 1LL << 40, limits.max_held);
   ReadNumber(object, "stream_window_bytes", 16384, kMaxBytes, limits.session.stream_window);
+  ReadNumber(object, "max_stream_window_bytes", 16384, kMaxBytes, limits.session.max_stream_window);
+  ReadNumber(object, "max_resets", 1, 1000000, limits.session.max_resets);
   ReadNumber(object, "session_window_bytes", 16384, kMaxBytes, limits.session.session_window);
   ReadNumber(object, "max_streams", 1, 1000000, limits.session.max_streams);
   ReadNumber(object, "max_unanswered_opens", 1, 1000000, limits.session.max_unanswered);

@@ -176,13 +176,13 @@ void ServerAgent::LimitWaiting() {
   std::size_t kept = 0, waiting = 0;
   for (const auto& [tunnel, owned] : tunnels_) {
     if (tunnel->waiting_since_ms() < 0) continue;
-    kept += tunnel->replay_bytes();
+    kept += tunnel->held_bytes();
     ++waiting;
   }
   if (waiting == 0) return waiting_tick_.Stop();
   for (; kept > config_.limits.max_waiting && waiting > 0; --waiting) {
     ServerTunnel* const longest = LongestWaiting(any);
-    kept -= longest->replay_bytes();
+    kept -= longest->held_bytes();
     longest->End("too much is kept for agents that are away (max_waiting_bytes)");
   }
 }

@@ -76,7 +76,7 @@ class ServerTunnel final : public Retirable,
   void UpdateRules(const ServerRoute& route);
   // Since when (monotonic) it waits for its agent to come back; -1: it doesn't.
   std::int64_t waiting_since_ms() const { return waiting_since_ms_; }
-  std::size_t replay_bytes() { return connection_.session()->replay_bytes(); }
+  std::size_t held_bytes() { return connection_.session()->held_bytes(); }
   void End(std::string_view why) { connection_.EndBoth(tunnel::ResetCode::kShutdown, why); }
   // No new streams; idle connections end now, the others when CloseIdle finds them idle.
   void BeginDrain();

@@ -24,7 +24,8 @@ std::string Misspelt(std::string_view error, bool amid) {
   if (error == "ERR Protocol error: invalid bulk length") return head + "$x\r\n";
   if (error.starts_with(kExpected) && error.size() == kExpected.size() + 2) {
     const char got = error[kExpected.size()];
-    return got >= ' ' && got < 0x7f ? head + got + "\r\n" : std::string();
+    if (got == '\0') return {};
+    return head + (got == '\r' || got == '\n' ? ' ' : got) + "\r\n";  // as an error shows them
   }
   if (amid) return {};
   if (error == "ERR Protocol error: invalid multibulk length") return "*x\r\n";

@@ -137,6 +137,12 @@ void Session::Finish(StreamId id) {
   ForgetIfOver(id, *stream);
 }
 
+std::size_t Session::held_bytes() const {
+  std::size_t held = log_.size_bytes();
+  for (const auto& [id, stream] : streams_) held += stream.pending.size();
+  return held;
+}
+
 std::size_t Session::backlog(StreamId id) const {
   const auto it = streams_.find(id);
   return it == streams_.end() ? 0 : it->second.pending.size();

@@ -155,6 +155,8 @@ class Session {
   std::size_t stream_count() const { return streams_.size(); }
   // Bytes of the frames that are kept until the peer acknowledges them.
   std::size_t replay_bytes() const { return log_.size_bytes(); }
+  // These, and what waits in streams. Looks at each of them.
+  std::size_t held_bytes() const;
 
   // Client: whether Open would give a stream now; if not, streams in use or unanswered are at the
   // server's limit, or the session isn't ready or going away.

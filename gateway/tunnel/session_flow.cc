@@ -16,7 +16,10 @@ namespace redwall::tunnel {
 namespace {
 
 constexpr std::uint32_t kCreditShare = 4;  // a window's quarter is worth a record of its own
-constexpr std::int64_t kSlowMs = 10000;    // half a window in this time: it is too large
+// Nearer than this the first window is no limit: 256 KiB each 4 ms are 64 MB/s. And the clock is
+// too coarse there.
+constexpr std::int64_t kFarMs = 4;
+constexpr std::int64_t kSlowMs = 10000;  // half a window in this time: it is too large
 constexpr std::int64_t kRoundTripEveryMs = 3000;
 constexpr std::uint32_t kLeastGrowth = kMaxPayload;  // less isn't worth the CREDIT
 constexpr std::int64_t kResetPeriodMs = 1000;
@@ -59,7 +62,8 @@ void Session::MeasureWindow(StreamId id, Stream& stream) {
   if (stream.measure > 0) {
     const std::int64_t took = now_ms_ - stream.measured_since_ms;
     const bool used = stream.used >= stream.measure;
-    if (used && round_trip_ms_ && took < 2 * *round_trip_ms_) {
+    const std::int64_t far = round_trip_ms_.value_or(0);
+    if (used && far >= kFarMs && took < 2 * far) {
       GrowWindow(id, stream);
     } else if (took >= kSlowMs) {
       const std::uint32_t less = std::max(stream.window / 2, options_.limits.stream_window);

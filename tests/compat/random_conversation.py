@@ -17,7 +17,7 @@ import dataclasses
 import random
 
 from conversation_commands import ENDLESS, FATAL, FOREIGN, NEIGHBOUR, ODD, THEMES
-from known_gaps import UNASKED, asks_for_silence, says, without_known_gaps
+from known_gaps import asks_for_silence, says, without_known_gaps
 from random_words import Words
 from wire import encode
 
@@ -124,8 +124,6 @@ def spoil(steps, guard, dice, known_gaps):
     words = NOT_HALF_CLOSED if guard == "open" else NOT_HALF_CLOSED + (b"RESET",)
     steps = [step for step in steps if not says(step, *words)]
     if dice.random() < 0.8 and (known_gaps or guard == "open"):
-        if not known_gaps:  # an accident may be a protocol error, which overtakes what these cause
-            steps = [step for step in steps if not says(step, *UNASKED)]
         steps = spoilt(steps, dice) if steps else []
     if dice.random() < 0.1:
         steps.append(Step(dice.choice(ENDLESS)))

@@ -109,7 +109,7 @@ def test_commands_from_a_pipe_and_raw(scene):
     def run(address, _):
         return (
             neutral(cli(address, given="\n".join(SESSION) + "\n"), address),
-            cli(address, "--raw", given="\n".join(SESSION) + "\n"),
+            neutral(cli(address, "--raw", given="\n".join(SESSION) + "\n"), address),
             cli(address, "-3", "--csv", "HGETALL", "hash"),
             cli(address, "-r", "5", "INCR", "counter"),
             cli(address, "-x", "SET", "piped", given="value\n"),

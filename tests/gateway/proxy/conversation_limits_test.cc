@@ -27,6 +27,8 @@ TEST_CASE("A protocol error is Redis's to answer, and nothing follows it") {
       {"*2147483648\r\n", "*x\r\n", "invalid multibulk length"},
       {"*1\r\n:1\r\n", "*1\r\n:\r\n", "expected '$', got ':'"},
       {"*3\r\n$1\r\na\r\nzzz\r\n", "*1\r\nz\r\n", "expected '$', got 'z'"},
+      {"*1\r\n\r\n", "*1\r\n \r\n", "expected '$', got ' '"},
+      {"*1\r\n\x01\r\n", "*1\r\n\x01\r\n", "expected '$', got '\x01'"},
       {"*1\r\n$-1\r\n", "*1\r\n$x\r\n", "invalid bulk length"},
       {"*1\r\n$x\r\n", "*1\r\n$x\r\n", "invalid bulk length"},
       {"*1\r\n$536870913\r\n", "*1\r\n$x\r\n", "invalid bulk length"},

@@ -460,9 +460,10 @@ inline bool World::Done() const {
 inline void World::CheckEnd() const {
   REQUIRE(Done());
   REQUIRE(ends_[kToServer].size() == options_.streams);
-  for (const auto& [id, client] : ends_[kToClient]) {
-    CAPTURE(id);
-    const End& server = ends_[kToServer].at(id);
+  for (const auto& entry : ends_[kToClient]) {
+    const End& client = entry.second;
+    CAPTURE(client.id);
+    const End& server = ends_[kToServer].at(client.id);
     const Plan& plan = client.plan;
     if (plan.fate == Fate::kRefused) {
       Must(client.resets == 1 && client.received == 0 && client.fins == 0, "refused: RST, once");

@@ -98,8 +98,8 @@ TEST_CASE("random cuts, over and over, of streams large and small") {
     CAPTURE(seed);
     std::mt19937 dice(seed);
     WorldOptions options = SmallWorld(seed);
-    options.streams = 20 + dice() % 60;
-    options.most_bytes = std::size_t{100} << dice() % 12;
+    options.streams = 3 + dice() % (dice() % 4 == 0 ? 5 : 80);
+    options.most_bytes = std::size_t{100} << dice() % 14;
     options.limits.stream_window = 1024u << dice() % 9;
     options.limits.max_stream_window = options.limits.stream_window << dice() % 4;
     options.limits.session_window = options.limits.stream_window << dice() % 7;
@@ -108,7 +108,7 @@ TEST_CASE("random cuts, over and over, of streams large and small") {
     options.limits.max_replay = 16384u << dice() % 5;
     World world(options);
     RunUntilReady(world);
-    const std::size_t spacing = std::size_t{30} << dice() % 12;
+    const std::size_t spacing = std::size_t{30} << dice() % 16;
     while (!world.Done()) {
       // Often many in a row, before anything got through; but a whole record must at some time.
       const unsigned dies = dice() % 8;
@@ -121,6 +121,6 @@ TEST_CASE("random cuts, over and over, of streams large and small") {
     ++worlds;
     grew += world.windows_grew() ? 1 : 0;
   }
-  CHECK(grew > 0);
+  CHECK((grew > 0 || most < 20000));
   MESSAGE(cuts << " cuts of " << worlds << " sessions; windows grew in " << grew);
 }

@@ -266,6 +266,23 @@ TEST_CASE("whoever says RESUME or RESUMED unasked, or anything else instead, end
   }
 }
 
+TEST_CASE("a resume acknowledges all, however much it was, and leaves no ACK to be sent") {
+  for (const Role role : {Role::kClient, Role::kServer}) {
+    Running running(role, SessionLimits());
+    for (int i = 0; i < 8; ++i)
+      REQUIRE(running.Give(Data(1, Pattern(10000))) == SessionError::kNone);
+    CHECK(running.session.HasOutput());
+    if (role == Role::kClient) {
+      running.AskToResume();
+      REQUIRE(running.Give(Resumed(1, 1)) == SessionError::kNone);
+    } else {
+      REQUIRE(running.Accept(1, 1) == SessionError::kNone);
+      CHECK(TypesOf(running.TakeAll()) == "RESUMED");
+    }
+    CHECK_FALSE(running.session.HasOutput());
+  }
+}
+
 TEST_CASE("padding may stand around RESUMED, and frames behind it in the same record") {
   Running client(Role::kClient);
   client.AskToResume();
