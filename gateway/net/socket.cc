@@ -1,5 +1,9 @@
 #include "gateway/net/socket.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <utility>
 
 #include "gateway/net/address.h"
@@ -146,6 +150,12 @@ void Socket::Flush() { handle_->Flush(); }
 void Socket::Shutdown() {
   handle_->shutdown_wanted = true;
   handle_->RequestTurnEnd();
+}
+
+void Socket::LimitUnsent(int bytes) {
+  uv_os_fd_t fd = -1;
+  if (handle_->is_unix || uv_fileno(handle_->handle(), &fd) != 0) return;
+  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 
 void Socket::ResetOnClose() { handle_->reset = true; }

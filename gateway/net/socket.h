@@ -51,6 +51,10 @@ class Socket {
   // Hands what gathered to the kernel now, not at the end of the turn.
   void Flush();
 
+  // The kernel takes no more than about so many bytes that it can't send yet (TCP_NOTSENT_LOWAT):
+  // the rest stays where it can still be put in order. Nothing where the protocol hasn't got that.
+  void LimitUnsent(int bytes);
+
   // FIN, once all that was written has gone.
   void Shutdown();
   // Destroying the socket from now on resets the connection (RST) where the protocol has that.

@@ -7,6 +7,8 @@ namespace redwall::net {
 namespace {
 
 constexpr std::uint64_t kTickMs = 1000;
+// What lies in the kernel can't be overtaken by another stream's bytes any more.
+constexpr int kMaxUnsent = 128 * 1024;
 constexpr std::uint16_t kGoawaySize = 10;
 
 }  // namespace
@@ -30,6 +32,7 @@ TunnelConnection::~TunnelConnection() = default;
 void TunnelConnection::Begin() {
   peer_address_ = socket_->peer_address();
   authenticated_ = false;
+  socket_->LimitUnsent(kMaxUnsent);
   socket_->SetHandler(this);
   socket_->StartReading();
   socket_->Write(channel_.TakeOutput());

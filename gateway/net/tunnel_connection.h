@@ -97,7 +97,7 @@ class TunnelConnection final : SocketHandler, TurnTask {
   bool TakeRecord(ByteView record);
   bool Seal(MutableBytes record, std::size_t size);
 
-  static constexpr std::size_t kWriteGoal = 256 * 1024;  // sealed ahead of the kernel, bytes
+  static constexpr std::size_t kWriteGoal = 64 * 1024;  // sealed ahead of the kernel, bytes
 
   Loop& loop_;
   const std::uint64_t handshake_ms_;

@@ -183,9 +183,13 @@ void Conversation::EndUnproven() {
 bool Conversation::ConfirmsBehindSilence(Verb confirmed) {
   if (confirmed == Verb::kOther) return false;
   for (std::size_t i = 0; i < queue_.size(); ++i) {
-    const Slot& slot = queue_.at(i);
-    if (slot.kind == Slot::Kind::kPubsub && slot.verb == confirmed) return !slot.silent;
-    if (!slot.silent) return false;
+    Slot& slot = queue_.at(i);
+    const bool confirms = slot.kind == Slot::Kind::kPubsub && slot.verb == confirmed;
+    if (!slot.silent) return confirms;
+    if (!confirms) continue;
+    // The silenced command's own; its last one leaves the next to another.
+    if (slot.confirmations > 0 && --slot.confirmations == 0) slot.kind = Slot::Kind::kForwarded;
+    return false;
   }
   return false;
 }

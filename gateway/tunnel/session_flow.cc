@@ -1,9 +1,9 @@
 // Session: credit that is given back, windows that follow what their streams need, and the places
 // of streams that have ended. docs/protocol.md, "Flow control".
 //
-// A window is doubled when half of it is used up in less than two round trips: then the peer has
-// waited for credit, or soon will. It is halved again once that takes seconds. A reader that stalls
-// uses up nothing, so its window stays.
+// A window becomes sixteen times as large when half of it is used up in less than two round trips:
+// then the peer has waited for credit, or soon will. It is halved again once that takes seconds. A
+// reader that stalls uses up nothing, so its window stays.
 //
 // What windows have grown by is never more than half of the session's window: readers that were
 // fast and then stop can't keep the session's credit from all the others.
@@ -21,6 +21,7 @@ constexpr std::uint32_t kCreditShare = 4;  // a window's quarter is worth a reco
 constexpr std::int64_t kFarMs = 4;
 constexpr std::int64_t kSlowMs = 10000;  // half a window in this time: it is too large
 constexpr std::int64_t kRoundTripEveryMs = 3000;
+constexpr std::uint64_t kGrowth = 15;                // times the window is what it grows by
 constexpr std::uint32_t kLeastGrowth = kMaxPayload;  // less isn't worth the CREDIT
 constexpr std::int64_t kResetPeriodMs = 1000;
 
@@ -86,7 +87,7 @@ void Session::GrowWindow(StreamId id, Stream& stream) {
   const std::uint64_t most = std::min({std::uint64_t{limits.max_stream_window}, half, kMaxCredit});
   if (stream.window >= most || grown_ >= half) return;
   const std::uint64_t more =
-      std::min({std::uint64_t{stream.window}, most - stream.window, half - grown_});
+      std::min({kGrowth * stream.window, most - stream.window, half - grown_});
   if (more < kLeastGrowth) return;
   stream.window += static_cast<std::uint32_t>(more);
   stream.credit_due += static_cast<std::uint32_t>(more);

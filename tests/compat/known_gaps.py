@@ -30,7 +30,8 @@ def may_be_queued_or_not(step, before, guard):
     """CLIENT REPLY behind a MULTI that may have been refused: whether it was queued or executed is
     known only later.
     """
-    return asks_for_silence(step) and guard != "open" and any(says(o, b"MULTI") for o in before)
+    doubtful = guard != "open" or any(says(other, b"SUBSCRIBE") for other in before)
+    return asks_for_silence(step) and doubtful and any(says(o, b"MULTI") for o in before)
 
 
 def is_long_before_login(step, _before, guard):

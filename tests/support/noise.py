@@ -34,6 +34,7 @@ REKEY_INTERVAL = 1 << 16
 
 TAG_SIZE = 16
 LAST_NONCE = 2**64 - 1
+RESUME_LABEL = b"redwall resume v1"
 
 # name: (the responder's static key is known beforehand, tokens of each message); sections 7 and 9
 PATTERNS = {
@@ -155,6 +156,10 @@ class SymmetricState:
     def split(self):
         first, second = hkdf(self.chaining_key, b"", 2)
         return CipherState(first[:32]), CipherState(second[:32])
+
+    def export(self, label):
+        """A further key that only who did this handshake can have; to be called before split()."""
+        return blake2b(label, size=32, key=self.chaining_key)
 
 
 class HandshakeState:
@@ -280,16 +285,24 @@ def make_mac1(server_public, message):
     return blake2b(message, size=16, key=blake2b(b"redwall mac1 v1" + server_public, size=32))
 
 
+def make_resume_proof(resume_key, handshake_hash, session, epoch, handled):
+    """That who began the session `session` stands behind this new handshake."""
+    claim = handshake_hash + session + struct.pack(">IQ", epoch, handled)
+    return blake2b(b"resume" + claim, size=32, key=resume_key)
+
+
 class _Channel:
     """Records, once the handshake is done."""
 
     def __init__(self):
         self.handshake = None
         self.handshake_hash = None
+        self.resume_key = None
         self.sending = None
         self.receiving = None
 
     def _finish(self):
+        self.resume_key = self.handshake.symmetric.export(RESUME_LABEL)
         self.sending, self.receiving, self.handshake_hash = self.handshake.split()
         self.handshake = None
 
