@@ -10,7 +10,7 @@ import os
 import threading
 
 import scenario  # noqa: F401, finds tests/support
-from footprint import MB, Footprints, Pattern, receive_bulk, send_set
+from footprint import MB, Footprints, Pattern, receive_bulk, send_set, steady_pair
 from harness import run_tests
 from processes import check, check_equal
 from wire import encode
@@ -38,7 +38,7 @@ def measured(pair):
 
 def test_a_huge_value_both_ways(scene):
     redis = scene.redis()
-    pair = scene.pair(redis, audit=True)
+    pair = steady_pair(scene, redis, audit=True)
     prints, wire, value = measured(pair), pair.wire(), Pattern(HUGE, 28)
     put(wire, b"huge", value)
     prints.check_growth(ONE_LIMIT, f"SET of {HUGE // MB} MB")
@@ -51,7 +51,7 @@ def test_a_huge_value_both_ways(scene):
 
 def test_huge_values_in_other_commands(scene):
     """The same holds wherever the keys stand before the long argument, and inside MULTI."""
-    pair = scene.pair(scene.redis())
+    pair = steady_pair(scene, scene.redis())
     prints, wire, value = measured(pair), pair.wire(), Pattern(LARGE, 1)
 
     def send(*head):
@@ -89,7 +89,7 @@ def test_huge_values_in_other_commands(scene):
 
 
 def test_ten_at_once(scene):
-    pair = scene.pair(scene.redis())
+    pair = steady_pair(scene, scene.redis())
     prints, errors = measured(pair), []
 
     def work(number):
@@ -115,7 +115,8 @@ def test_ten_at_once(scene):
 
 def test_over_a_slow_line(scene):
     """What is under way between the sites is kept until it is acknowledged: one window at most."""
-    pair = scene.pair(scene.redis(), relay={"delay": 0.01, "bandwidth": 8 * MB, "record": False})
+    weather = {"delay": 0.01, "bandwidth": 8 * MB, "record": False}
+    pair = steady_pair(scene, scene.redis(), relay=weather)
     prints, wire, value = measured(pair), pair.wire(), Pattern(16 * MB, 2)
     put(wire, b"slow", value)
     get(wire, "slow", value)
@@ -129,7 +130,7 @@ def test_a_huge_value_that_is_refused(scene):
     rules = [{"id": "small", "action": "deny", "commands": ["set"], "keys": ["secret:*"]}]
     policy = {"version": 1, "default": "allow", "rules": rules}
     for side in ("policy", "client_policy"):
-        pair = scene.pair(redis, **{side: policy})
+        pair = steady_pair(scene, redis, **{side: policy})
         prints, wire = measured(pair), pair.wire()
         wire.send(encode("ECHO", "before"))
         send_set(wire, b"secret:huge", Pattern(HUGE, 3))

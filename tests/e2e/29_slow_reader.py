@@ -9,7 +9,7 @@ import struct
 import threading
 
 import scenario  # noqa: F401, finds tests/support
-from footprint import KB, MB, Footprints, sanitized
+from footprint import KB, MB, Footprints, sanitized, steady_pair
 from harness import run_tests
 from processes import check, check_equal, wait_until
 from wire import Wire, encode
@@ -54,7 +54,7 @@ def settle(wire):
 
 def test_a_reader_of_nothing(scene):
     redis = scene.redis()
-    pair = scene.pair(redis)
+    pair = steady_pair(scene, redis)
     admin = scene.client(redis.address)
     admin.set("value", random.Random(1).randbytes(VALUE))
     others = [pair.wire() for _ in range(100)]
@@ -107,7 +107,7 @@ def test_a_reader_of_nothing(scene):
 def test_a_slow_reader_gets_every_byte(scene):
     """It stops reading now and then, long enough for everything between to fill up."""
     redis = scene.redis()
-    pair = scene.pair(redis)
+    pair = steady_pair(scene, redis)
     admin = scene.client(redis.address)
     rng = random.Random(5)
     values = {f"key:{i}": rng.randbytes(rng.randrange(60_000)) for i in range(50)}
@@ -138,7 +138,7 @@ def test_a_slow_reader_gets_every_byte(scene):
 
 def test_a_client_that_vanishes_with_replies_on_their_way(scene):
     redis = scene.redis()
-    pair = scene.pair(redis, audit=True)
+    pair = steady_pair(scene, redis, audit=True)
     admin = scene.client(redis.address)
     admin.set("value", random.Random(2).randbytes(VALUE))
     other = pair.wire()
@@ -170,7 +170,7 @@ def test_a_client_that_vanishes_with_replies_on_their_way(scene):
 def test_a_redis_that_stands_still(scene):
     """Its clients' sends block; once it goes on, all replies come, in order."""
     redis = scene.redis()
-    pair = scene.pair(redis)
+    pair = steady_pair(scene, redis)
     wires = [pair.wire() for _ in range(3)]
     for wire in wires:
         settle(wire)
@@ -212,7 +212,7 @@ def push_until_it_blocks(sock, batch):
 def test_a_monitor_that_does_not_read(scene):
     """What Redis sends unasked is held back alike."""
     redis = scene.redis()
-    pair = scene.pair(redis)
+    pair = steady_pair(scene, redis)
     admin = scene.client(redis.address)
     prints = Footprints(pair)
     with Wire(pair.address) as monitor:

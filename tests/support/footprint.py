@@ -11,6 +11,17 @@ from processes import Failure, check
 KB, MB = 1 << 10, 1 << 20
 
 
+def steady_pair(scene, redis, **options):
+    """Both agents, their windows fixed: on a busy machine the way between them takes as long as on
+    a far link, and a window that grows for that would be counted as memory that is lost.
+    """
+    limits = {"limits": {"max_stream_window_bytes": 256 * KB}}
+    path = scene.write("steady.json", limits)
+    return scene.pair(
+        redis, server_options=["--config", path], client_options=["--config", path], **options
+    )
+
+
 class Footprint:
     """The memory of one process: resident pages, as the kernel counts them (/proc/PID)."""
 
