@@ -34,6 +34,13 @@ def may_be_queued_or_not(step, before, guard):
     return asks_for_silence(step) and doubtful and any(says(o, b"MULTI") for o in before)
 
 
+def may_have_been_refused(step, before, guard):
+    """CLIENT REPLY behind one that Redis may have refused, where it asks for a login: what the first
+    is taken for decides how the second is.
+    """
+    return guard != "open" and asks_for_silence(step) and any(map(asks_for_silence, before))
+
+
 def is_long_before_login(step, _before, guard):
     """Where Redis closes amid an argument that is too long before the login, the agents may lose
     the answers before (seldom).
@@ -50,7 +57,13 @@ def monitors_as_another(step, before, _guard):
     )
 
 
-GAPS = (monitors_as_another, looks_alike, may_be_queued_or_not, is_long_before_login)
+GAPS = (
+    monitors_as_another,
+    looks_alike,
+    may_be_queued_or_not,
+    may_have_been_refused,
+    is_long_before_login,
+)
 
 
 def without_known_gaps(steps, guard):
