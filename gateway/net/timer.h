@@ -1,4 +1,4 @@
-// Timer and Signal: libuv's, with a function and an owner. Destroying one stops it.
+// Timer: libuv's, with a function and an owner. Destroying it stops it.
 #ifndef REDWALL_GATEWAY_NET_TIMER_H_
 #define REDWALL_GATEWAY_NET_TIMER_H_
 

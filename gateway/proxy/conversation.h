@@ -12,7 +12,8 @@
 // What is allowed is forwarded as the bytes that came, in as few pieces as possible. What is
 // refused is replaced by an empty request (`*0`), which Redis skips without an answer: so both
 // agents number the requests of a connection alike, and an armed CLIENT REPLY SKIP is used up as it
-// would be on a direct connection.
+// would be on a direct connection. A protocol error is brought about at Redis, which so answers it
+// in its turn; AUTH waits for the replies before it, and what stands behind QUIT for QUIT's.
 //
 // No socket and no clock. A Conversation never throws and never trusts either side; after
 // finished() it is dead.

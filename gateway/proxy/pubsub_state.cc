@@ -60,16 +60,6 @@ std::int64_t& PubsubState::CountOf(Verb verb) {
   return channels ? channels_ : patterns ? patterns_ : shard_channels_;
 }
 
-std::uint32_t PubsubState::Assume(Verb verb, std::uint32_t named) {
-  std::int64_t& count = CountOf(verb);
-  const std::uint32_t confirmations = named > 0 ? named : ConfirmationsOfAll(verb);
-  const bool more =
-      verb == Verb::kSubscribe || verb == Verb::kPsubscribe || verb == Verb::kSsubscribe;
-  count =
-      std::clamp<std::int64_t>(more ? count + confirmations : count - confirmations, 0, 0x7fffffff);
-  return confirmations;
-}
-
 std::uint32_t PubsubState::ConfirmationsOfAll(Verb verb) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(CountOf(verb), 1, 0x7fffffff));
 }

@@ -22,9 +22,6 @@ resp::Verb ConfirmedVerb(std::string_view kind);
 class PubsubState {
  public:
   void Confirm(resp::Verb verb, std::int64_t count);
-  // For what (un)subscribes inside MULTI, whose confirmations come within EXEC's reply: counts as
-  // if every channel named were another one (0: all), and says how many confirmations that gives.
-  std::uint32_t Assume(resp::Verb verb, std::uint32_t named);
   // How many confirmations an UNSUBSCRIBE (PUNSUBSCRIBE, SUNSUBSCRIBE) without arguments gets now:
   // at least one.
   std::uint32_t ConfirmationsOfAll(resp::Verb verb);

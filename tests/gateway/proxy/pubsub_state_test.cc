@@ -88,16 +88,4 @@ TEST_CASE("Counts that no Redis would send neither overflow nor go below nothing
 }
 
 }  // namespace
-TEST_CASE("What MULTI queues is counted as if every channel were another one") {
-  PubsubState state;
-  CHECK(state.Assume(resp::Verb::kUnsubscribe, 0) == 1);
-  CHECK(state.Assume(resp::Verb::kSubscribe, 3) == 3);
-  CHECK(state.Assume(resp::Verb::kPsubscribe, 1) == 1);
-  CHECK(state.Assume(resp::Verb::kUnsubscribe, 1) == 1);
-  CHECK(state.Assume(resp::Verb::kUnsubscribe, 0) == 2);
-  CHECK(state.subscribed());
-  CHECK(state.Assume(resp::Verb::kPunsubscribe, 5) == 5);
-  CHECK_FALSE(state.subscribed());
-}
-
 }  // namespace redwall::proxy
