@@ -78,6 +78,9 @@ class CommandParser {
   // How many bytes of the last input are done with: after kCommand, kBody, kBodyEnd; else 0.
   std::size_t consumed() const { return consumed_; }
 
+  // After kHead: the length of the argument that is still arriving, as declared.
+  std::uint64_t arriving_bytes() const { return length_; }
+
   // After kHead: the bytes at the front of that input that belong to the head (all that was parsed
   // of the command so far, the header of the long argument included) are consumed: consumed() says
   // how many. From now on Parse starts behind them and returns kBody, kBodyEnd or kError. Where the

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
-#include "gateway/net/network.h"
+#include "base/network.h"
 
 namespace redwall::agent {
 namespace {
@@ -15,7 +15,7 @@ constexpr std::size_t kSubnetBytes = 8;  // of an IPv6 address: what one host ha
 
 // A peer of whom the kernel doesn't say where it is (it has left already) counts as one source.
 Admission::Source Admission::SourceOf(std::string_view peer_address) {
-  const auto address = net::IpAddress::OfPeer(peer_address);
+  const auto address = IpAddress::OfPeer(peer_address);
   if (!address) return {};
   Source source = address->bytes;
   if (!address->is_v4()) std::fill(source.begin() + kSubnetBytes, source.end(), std::uint8_t{0});

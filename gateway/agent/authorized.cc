@@ -71,7 +71,7 @@ class Reader {
 
   static void ReadFrom(const json::Value& value, AgentRights& rights) {
     for (const json::Value& item : value.Array()) {
-      auto network = net::Network::Parse(item.String());
+      auto network = Network::Parse(item.String());
       if (!network) return item.Fail(network.error().sentence);
       rights.from.push_back(*network);
     }
@@ -131,11 +131,10 @@ std::string AgentRights::Refusal(std::string_view peer_address, std::int64_t wal
   if (!not_after.empty() && wall_us > not_after_us)
     return "its time was over at " + not_after + " (\"not_after\" " + std::string(kItsLine) + ")";
   if (from.empty()) return {};
-  const auto address = net::IpAddress::OfPeer(peer_address);
-  const bool inside =
-      address && std::any_of(from.begin(), from.end(), [&](const net::Network& network) {
-        return network.Contains(*address);
-      });
+  const auto address = IpAddress::OfPeer(peer_address);
+  const bool inside = address && std::any_of(from.begin(), from.end(), [&](const Network& network) {
+                        return network.Contains(*address);
+                      });
   if (inside) return {};
   return "it may not connect from here (\"from\" " + std::string(kItsLine) + ")";
 }

@@ -10,17 +10,17 @@
 #include <string_view>
 #include <vector>
 
+#include "base/network.h"
 #include "base/result.h"
 #include "crypto/keyring.h"
 #include "gateway/json/strict_json.h"
-#include "gateway/net/network.h"
 
 namespace redwall::agent {
 
 struct AgentRights {
   std::string name;
   std::vector<std::string> routes;  // empty: all
-  std::vector<net::Network> from;   // empty: from anywhere
+  std::vector<Network> from;        // empty: from anywhere
   std::string not_after;            // as it was written; empty: no end
   std::int64_t not_after_us = 0;    // the same since 1970, microseconds
 

@@ -5,6 +5,7 @@
 
 #include "crypto/primitives.h"
 #include "gateway/agent/session_name.h"
+#include "gateway/audit/chain.h"
 
 namespace redwall::agent {
 namespace {
@@ -204,6 +205,39 @@ void ClientAgent::OnTunnelResumed(ClientTunnel* tunnel, std::int64_t away_ms) {
   RequestTurnEnd();
 }
 
+void ClientAgent::OnPolicyPushed(ClientTunnel* tunnel, const std::string& text,
+                                 std::string_view trouble) {
+  TellLinks(tunnel);
+  Core::Fields fields = {{"session", SessionName(tunnel->session()->id())},
+                         {"identity", tunnel->identity()},
+                         {"peer", tunnel->server()}};
+  if (text.empty()) {
+    LogInfo("the server agent at " + tunnel->server() + " leaves no policy to enforce here");
+    return core_->RecordEvent("policy-withdrawn", std::move(fields));
+  }
+  fields.emplace_back("hash", audit::FormatHash(audit::HashLine(text)));
+  if (trouble.empty()) {
+    LogInfo("the policy of the server agent at " + tunnel->server() + " is enforced here, too");
+  } else {
+    LogWarn("the policy of the server agent at " + tunnel->server() +
+            " can't be read here, and is left to it: " + std::string(trouble));
+    fields.emplace_back("why", trouble);
+  }
+  core_->RecordEvent("policy-pushed", std::move(fields));
+}
+
+// Its policy is another one.
+void ClientAgent::TellLinks(const ClientTunnel* tunnel) {
+  for (ClientLink* link : LinksThrough(tunnel)) link->OnRulesChanged(true);
+}
+
+std::vector<ClientLink*> ClientAgent::LinksThrough(const ClientTunnel* tunnel) const {
+  std::vector<ClientLink*> links;
+  for (const auto& [link, owned] : links_)
+    if (tunnel->is_through(link->connection())) links.push_back(link);
+  return links;
+}
+
 void ClientAgent::OnTunnelLost(ClientTunnel* tunnel, std::string_view why) {
   const auto it = tunnels_.find(tunnel);
   if (it == tunnels_.end()) return;
@@ -215,11 +249,7 @@ void ClientAgent::OnTunnelLost(ClientTunnel* tunnel, std::string_view why) {
     LogWarn("no tunnel to " + tunnel->server() + ": " + std::string(why) +
             ". Does `redwall server` run there, and do both have the same key?");
   }
-  std::vector<ClientLink*> links;
-  for (const auto& [link, owned] : links_) {
-    if (tunnel->is_through(link->connection())) links.push_back(link);
-  }
-  for (ClientLink* link : links) link->OnTunnelGone();
+  for (ClientLink* link : LinksThrough(tunnel)) link->OnTunnelGone();
   core_->Retire(std::move(it->second));
   tunnels_.erase(it);
   Replace(tunnel);
@@ -251,6 +281,7 @@ void ClientAgent::EndUnused() {
 // All or nothing: everything is read before anything is replaced.
 void ClientAgent::Reload() {
   auto keys = ReadClientKeys(config_);
+  const std::string before = core_->policy()->text();
   const auto policy = keys ? core_->ReloadPolicy() : Result<void, ConfigError>(keys.error());
   if (!policy) {
     LogError("nothing was reloaded, the old configuration stays: " + policy.error().sentence);
@@ -259,7 +290,10 @@ void ClientAgent::Reload() {
   }
   const bool new_keys = !keys->SameAs(*keys_);
   *keys_ = std::move(*keys);
-  for (const auto& [tunnel, owned] : tunnels_) tunnel->SetPolicy(*core_->policy());
+  for (const auto& [tunnel, owned] : tunnels_) {
+    tunnel->SetPolicy(*core_->policy());
+    if (core_->policy()->text() != before) TellLinks(tunnel);
+  }
   LogInfo(new_keys ? "policy and keys were reloaded; the keys are new: tunnels change over to them"
                    : "policy and keys were reloaded; the keys are the same");
   core_->RecordEvent("policy-reloaded", {});

@@ -51,6 +51,8 @@ class ClientAgent final : public Agent,
   void OnTunnelAway(ClientTunnel* tunnel, std::string_view why) override;
   void OnTunnelStaysAway(ClientTunnel* tunnel) override;
   void OnTunnelResumed(ClientTunnel* tunnel, std::int64_t away_ms) override;
+  void OnPolicyPushed(ClientTunnel* tunnel, const std::string& text,
+                      std::string_view trouble) override;
   void OnTunnelLost(ClientTunnel* tunnel, std::string_view why) override;
   void OnTurnEnd() override { OpenWaiting(); }
 
@@ -67,6 +69,8 @@ class ClientAgent final : public Agent,
   void ConnectLater(Place& place);
   void Replace(const ClientTunnel* tunnel);
   void OpenWaiting();
+  void TellLinks(const ClientTunnel* tunnel);
+  std::vector<ClientLink*> LinksThrough(const ClientTunnel* tunnel) const;
   ClientTunnel* LeastUsed();
   bool AllAreFull();
   void EndUnused();

@@ -64,7 +64,7 @@ class ClientLink final : public Link {
   void ToRedis(std::string_view bytes) override { SendToStream(bytes); }
   void ToClient(std::string_view bytes) override { SendToSocket(bytes); }
 
-  void Update();
+  void Update() override;
   void Flush();  // -> kFlushing
   void Finish();
 

@@ -97,6 +97,7 @@ std::unique_ptr<tunnel::Session> ClientTunnel::OnAuthenticated(crypto::SecureCha
   options.name = core_.name();
   options.version = kVersion;
   options.limits = core_.limits().session;
+  options.takes_policy = true;
   return std::make_unique<tunnel::Session>(std::move(options), *this);
 }
 
@@ -147,6 +148,23 @@ void ClientTunnel::OnGoaway(tunnel::ResetCode code, std::uint32_t drain_ms) {
   LogInfo("the server agent at " + server_ +
           " takes no more connections: " + std::string(Describe(code)));
   owner_.OnTunnelLeaving(this);
+}
+
+// What can't be told here (a Redis user, a command of a newer Redis, a rate) is left to the server
+// agent, which decides once more. So is everything where the policy is in a language that only it
+// knows.
+void ClientTunnel::OnPolicy(std::string text) {
+  gate_.pushed = nullptr;
+  std::string trouble;
+  if (!text.empty()) {
+    const auto policy = policy::Policy::Parse(text, "policy of the server agent");
+    if (policy) {
+      gate_.pushed = (*policy)->RulesFor(identity_, policy::Doubt::kForward);
+    } else {
+      trouble = policy.error().sentence;
+    }
+  }
+  owner_.OnPolicyPushed(this, text, trouble);
 }
 
 void ClientTunnel::OnTunnelLost(std::string_view why) {

@@ -38,6 +38,10 @@ class ClientTunnelOwner {
   virtual void OnTunnelAway(ClientTunnel* tunnel, std::string_view why) = 0;
   virtual void OnTunnelStaysAway(ClientTunnel* tunnel) = 0;
   virtual void OnTunnelResumed(ClientTunnel* tunnel, std::int64_t away_ms) = 0;
+  // The server agent has said by what policy its commands are to be refused here already (`text`;
+  // empty: by none any more). Not empty `trouble`: it can't be read, and refuses nothing.
+  virtual void OnPolicyPushed(ClientTunnel* tunnel, const std::string& text,
+                              std::string_view trouble) = 0;
   // The tunnel is over: end its links, forget it, and give it to Core::Retire. Called once.
   virtual void OnTunnelLost(ClientTunnel* tunnel, std::string_view why) = 0;
 
@@ -94,6 +98,7 @@ class ClientTunnel final : public Retirable,
     return nullptr;
   }
   void OnGoaway(tunnel::ResetCode code, std::uint32_t drain_ms) override;
+  void OnPolicy(std::string text) override;
 
   Core& core_;
   const net::Address address_;

@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "gateway/agent/admission.h"
+#include "gateway/audit/journal.h"
 #include "gateway/net/address.h"
 #include "gateway/proxy/conversation.h"
 #include "gateway/tunnel/session.h"
@@ -38,6 +40,30 @@ struct Limits {
   tunnel::SessionLimits session{.session_window = 256 * 1024 * 1024};
 };
 
+// Where the audit's lines go besides its file. One of the three.
+struct AuditCopy {
+  bool to_stdout = false;
+  std::string syslog;  // the facility
+  struct Redis {
+    net::Address address;
+    std::string stream = "redwall:audit";
+    std::uint64_t max_length = 1000000;  // entries, about
+    std::string user;                    // empty: "default"
+    std::string password_file;           // empty: no AUTH
+  };
+  std::optional<Redis> redis;
+};
+
+struct AuditConfig {
+  std::string file;   // "-": standard output; empty: no audit
+  bool drop = false;  // "when_full": serve on and count what is lost, instead of not serving
+  std::size_t max_pending_bytes = 8 * 1024 * 1024;
+  audit::Rotation rotation;
+  std::string sign;  // file; empty: checkpoints are not signed
+  std::uint64_t checkpoint_ms = 1000;
+  std::vector<AuditCopy> copies;
+};
+
 // What both agents have.
 struct CommonConfig {
   // Of files that the configuration file names: where it does, "server.json: keys[0]".
@@ -45,8 +71,8 @@ struct CommonConfig {
   std::vector<std::string> keys;  // files
   std::string identity;           // file; empty: none
   std::string policy;             // file; empty: everything is allowed
-  std::string audit;              // file, "-": standard output; empty: no audit
-  std::string name;               // this agent's, in the audit; by default the host's
+  AuditConfig audit;
+  std::string name;  // this agent's, in the audit; by default the host's
   std::string pidfile;
   std::string user;  // to become, once listening
   bool daemon = false;

@@ -54,15 +54,6 @@ void ReadLimits(const json::Value& object, Limits& limits) {
   object.Finish();
 }
 
-void ReadAudit(const json::Value& object, PathBase& base, CommonConfig& config) {
-  config.audit = ReadPath(object, "file", base);
-  if (config.audit.empty()) object.Fail("an audit needs a \"file\"");
-  for (const char* later :
-       {"when_full", "rotate", "max_bytes", "max_age", "keep", "sinks", "syslog", "redis", "sign"})
-    object.NotYet(later);
-  object.Finish();
-}
-
 }  // namespace
 
 PathBase::PathBase(const std::string& config_path)
@@ -106,13 +97,7 @@ void ReadCommon(const json::Value& root, PathBase& base, CommonConfig& config) {
   }
   config.identity = ReadPath(root, "identity", base);
   config.policy = ReadPath(root, "policy", base);
-  if (const auto audit = root.Member("audit")) {
-    if (audit->is_string()) {
-      config.audit = base.Resolve(*audit);
-    } else {
-      ReadAudit(*audit, base, config);
-    }
-  }
+  if (const auto audit = root.Member("audit")) config.audit = ReadAudit(*audit, base);
   if (const auto name = root.Member("name")) config.name = name->String();
   config.pidfile = ReadPath(root, "pidfile", base);
   if (const auto user = root.Member("user")) config.user = user->String();

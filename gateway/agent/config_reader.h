@@ -28,6 +28,8 @@ class PathBase {
 };
 
 void ReadCommon(const json::Value& root, PathBase& base, CommonConfig& config);
+// The value of "audit": a file's path, or an object.
+AuditConfig ReadAudit(const json::Value& value, PathBase& base);
 std::string ReadPath(const json::Value& parent, std::string_view name, PathBase& base);
 net::Address ReadAddress(const json::Value& value, const PathBase& base);
 

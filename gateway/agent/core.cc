@@ -25,24 +25,22 @@ Result<std::unique_ptr<Core>, ConfigError> Core::Make(net::Loop& loop, const std
                                                       const CommonConfig& config) {
   auto policy = ReadPolicy(config);
   if (!policy) return policy.error();
-  std::unique_ptr<audit::FileSink> sink;
-  if (!config.audit.empty()) {
-    auto opened = audit::FileSink::Open(config.audit);
-    if (!opened) return BlameFile(config, config.audit, opened.error().sentence);
-    sink = std::move(*opened);
-  }
-  return std::unique_ptr<Core>(new Core(loop, side, config, std::move(*policy), std::move(sink)));
+  std::string name = config.name.empty() ? HostName() : config.name;
+  auto audit = AuditTrail::Make(loop, side, name, config);
+  if (!audit) return audit.error();
+  return std::unique_ptr<Core>(
+      new Core(loop, config, std::move(name), std::move(*policy), std::move(*audit)));
 }
 
-Core::Core(net::Loop& loop, const std::string& side, const CommonConfig& config,
-           std::shared_ptr<const policy::Policy> policy, std::unique_ptr<audit::FileSink> sink)
+Core::Core(net::Loop& loop, const CommonConfig& config, std::string name,
+           std::shared_ptr<const policy::Policy> policy, std::unique_ptr<AuditTrail> audit)
     : TurnTask(loop, Order::kLast),
       loop_(loop),
       config_(config),
       budget_{.limit = config.limits.max_held},
-      name_(config.name.empty() ? HostName() : config.name),
+      name_(std::move(name)),
       policy_(std::move(policy)),
-      recorder_({.side = side, .agent = name_}, std::move(sink)) {
+      audit_(std::move(audit)) {
   WarnAboutPolicy();
 }
 
@@ -51,13 +49,16 @@ Core::~Core() { OnTurnEnd(); }
 proxy::Environment Core::MakeEnvironment(const proxy::Gate& gate, std::string_view login,
                                          proxy::UnknownCommands* unknown) {
   RequestTurnEnd();
-  return {&gate, &recorder_, &config_.limits.conversation, login, &budget_, unknown};
+  return {&gate, &recorder(), &config_.limits.conversation, login, &budget_, unknown};
 }
 
 Result<void, ConfigError> Core::ReloadPolicy() {
   auto policy = ReadPolicy(config_);
   if (!policy) return policy.error();
+  auto logins = audit_->ReadLogins();
+  if (!logins) return logins.error();
   policy_ = std::move(*policy);
+  audit_->Replace(std::move(*logins));
   WarnAboutPolicy();
   return {};
 }
@@ -66,19 +67,8 @@ void Core::WarnAboutPolicy() const {
   for (const std::string& warning : policy_->warnings()) LogWarn("policy: " + warning);
 }
 
-void Core::ReopenAudit() {
-  if (!recorder_.enabled()) return;
-  if (recorder_.Reopen()) {
-    LogInfo("the audit file was opened anew");
-  } else {
-    LogError("the audit file can't be opened anew: " + recorder_.last_error());
-  }
-}
-
 void Core::RecordEvent(std::string_view name, Fields fields) {
-  if (!recorder_.enabled()) return;
-  recorder_.Record({name, std::move(fields), loop_.now().wall_us});
-  RequestTurnEnd();
+  if (recorder().enabled()) recorder().Record({name, std::move(fields), loop_.now().wall_us});
 }
 
 void Core::Retire(std::unique_ptr<Retirable> object) {
@@ -86,18 +76,6 @@ void Core::Retire(std::unique_ptr<Retirable> object) {
   RequestTurnEnd();
 }
 
-void Core::OnTurnEnd() {
-  retired_.clear();
-  recorder_.Flush();
-  if (recorder_.healthy() == audit_failed_) {
-    audit_failed_ = !audit_failed_;
-    if (audit_failed_) {
-      LogError("the audit can't be written, and nothing is served until it can: " +
-               recorder_.last_error());
-    } else {
-      LogInfo("the audit can be written again");
-    }
-  }
-}
+void Core::OnTurnEnd() { retired_.clear(); }
 
 }  // namespace redwall::agent

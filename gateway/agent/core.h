@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "gateway/agent/audit_trail.h"
 #include "gateway/agent/config.h"
-#include "gateway/audit/recorder.h"
 #include "gateway/net/loop.h"
 #include "gateway/policy/policy.h"
 #include "gateway/proxy/conversation.h"
@@ -33,16 +33,17 @@ class Core final : public net::TurnTask {
   net::Loop& loop() { return loop_; }
   const Limits& limits() const { return config_.limits; }
   const std::string& name() const { return name_; }
-  audit::Recorder& recorder() { return recorder_; }
+  audit::Recorder& recorder() { return audit_->recorder(); }
   const std::shared_ptr<const policy::Policy>& policy() const { return policy_; }
 
   // What a conversation needs. All is borrowed; `unknown` may be null.
   proxy::Environment MakeEnvironment(const proxy::Gate& gate, std::string_view login,
                                      proxy::UnknownCommands* unknown);
 
-  // Reads the policy's file again. On an error the old one stays.
+  // Reads the policy's file again, and the passwords for the audit's copies. On an error the old
+  // ones stay.
   Result<void, ConfigError> ReloadPolicy();
-  void ReopenAudit();
+  void ReopenAudit() { audit_->Reopen(); }
   using Fields = std::vector<std::pair<std::string_view, std::string>>;
   void RecordEvent(std::string_view name, Fields fields);
 
@@ -50,8 +51,8 @@ class Core final : public net::TurnTask {
   void Retire(std::unique_ptr<Retirable> object);
 
  private:
-  Core(net::Loop& loop, const std::string& side, const CommonConfig& config,
-       std::shared_ptr<const policy::Policy> policy, std::unique_ptr<audit::FileSink> sink);
+  Core(net::Loop& loop, const CommonConfig& config, std::string name,
+       std::shared_ptr<const policy::Policy> policy, std::unique_ptr<AuditTrail> audit);
   void OnTurnEnd() override;
   void WarnAboutPolicy() const;
 
@@ -60,8 +61,7 @@ class Core final : public net::TurnTask {
   proxy::Budget budget_;
   std::string name_;
   std::shared_ptr<const policy::Policy> policy_;
-  audit::Recorder recorder_;
-  bool audit_failed_ = false;
+  std::unique_ptr<AuditTrail> audit_;
   std::vector<std::unique_ptr<Retirable>> retired_;
 };
 

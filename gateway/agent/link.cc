@@ -10,6 +10,13 @@ void Link::StartConversation(const proxy::Environment& environment, audit::Subje
                                                         std::move(user));
 }
 
+void Link::OnRulesChanged(bool policy_is_new) {
+  if (conversation_ == nullptr) return;
+  if (policy_is_new) conversation_->OnPolicyChanged(core_.loop().now());
+  conversation_->OnCommandsKnown(core_.loop().now());
+  Update();
+}
+
 void Link::SendToStream(std::string_view bytes) {
   if (session() != nullptr) session()->Send(stream_, AsBytes(bytes));
 }

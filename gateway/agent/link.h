@@ -34,6 +34,8 @@ class Link : public Retirable,
   virtual void OnTunnelGone() = 0;
   // For a drain: ends the connection if nothing is under way on it.
   virtual void CloseIfIdle() = 0;
+  // The gate's rules are other ones, by another policy or for what more is known of commands.
+  void OnRulesChanged(bool policy_is_new);
 
  protected:
   // Bytes that a refused request may pile up in answers, before no more requests are taken from
@@ -53,6 +55,8 @@ class Link : public Retirable,
   // Gives back the credit of stream bytes that are done with.
   void ReturnCredit();
   void Wake();
+  // After anything happened: whether to go on reading, and whether it is over.
+  virtual void Update() = 0;
 
   Core& core_;
   std::optional<net::Socket> socket_;

@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +34,15 @@ bool WritePidfile(const std::string& path) {
   return written && rename(fresh.c_str(), path.c_str()) == 0;
 }
 
+// No secret in a core file. The limit alone is not enough where kernel.core_pattern is a pipe: its
+// program gets the dump whatever the limit (core(5)). Who isn't dumpable leaves none at all, and
+// lets no other process of its user read its memory or trace it (ptrace(2)).
+void KeepMemoryPrivate() {
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 // All that root may do is given up for good.
 bool BecomeUser(const std::string& name, std::string& why) {
   errno = 0;
@@ -47,19 +57,17 @@ bool BecomeUser(const std::string& name, std::string& why) {
           "; start as root to use -u";
     return false;
   }
+  KeepMemoryPrivate();  // setuid(2) has set "dumpable" to what fs.suid_dumpable says
   return true;
 }
 
-// A connection needs a descriptor: as many as the system lets us have. And no secret in a core
-// file.
+// A connection needs a descriptor: as many as the system lets us have.
 void SetResourceLimits() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
   }
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
 }
 
 // A large command passes through buffers that are given back at once. glibc would raise its
@@ -156,6 +164,7 @@ void Daemon::Ready() {
 }
 
 int RunAgent(net::Loop& loop, Agent& agent, const CommonConfig& config, Daemon& daemon) {
+  KeepMemoryPrivate();
   SetResourceLimits();
   GiveMemoryBack();
   Runner runner(loop, agent, config.limits.drain_ms);  // from here on, signals are ours

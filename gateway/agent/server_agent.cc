@@ -70,8 +70,9 @@ ServerAgent::ServerAgent(ServerConfig config, std::unique_ptr<Core> core, Server
     auto& route = routes_[name];
     route = std::make_unique<ServerRoute>(core_->loop(), std::move(upstream), core_->policy(),
                                           config_.limits.timeout_ms,
-                                          [this, &route] { UpdateRules(*route); });
+                                          [this, &route] { UpdateRules(*route, false); });
   }
+  ChoosePushed();
 }
 
 ServerAgent::~ServerAgent() {
@@ -131,6 +132,7 @@ void ServerAgent::OnTunnelUp(ServerTunnel* tunnel) {
   fields.emplace_back("session", tunnel->session_name());
   fields.emplace_back("peer_name", tunnel->agent_name());
   core_->RecordEvent("tunnel-up", std::move(fields));
+  tunnel->PushPolicy(pushed_);
 }
 
 // One that waits for its agent gives way to one that has come.
@@ -249,8 +251,22 @@ ServerRoute* ServerAgent::FindRoute(const std::string& identity, std::string_vie
   return it->second.get();
 }
 
-void ServerAgent::UpdateRules(const ServerRoute& route) {
-  for (const auto& [tunnel, owned] : tunnels_) tunnel->UpdateRules(route);
+void ServerAgent::UpdateRules(const ServerRoute& route, bool policy_is_new) {
+  for (const auto& [tunnel, owned] : tunnels_) tunnel->UpdateRules(route, policy_is_new);
+}
+
+// Another pointer only where the text is another one.
+void ServerAgent::ChoosePushed() {
+  const policy::Policy& policy = *core_->policy();
+  std::string text = policy.push() ? policy.text() : std::string();
+  if (text.size() > tunnel::kMaxPolicy) {
+    LogWarn("the policy is not pushed to client agents and is enforced here only: it has " +
+            std::to_string(text.size()) + " bytes, and at most " +
+            std::to_string(tunnel::kMaxPolicy) + " can be");
+    text.clear();
+  }
+  if (pushed_ == nullptr || *pushed_ != text)
+    pushed_ = std::make_shared<const std::string>(std::move(text));
 }
 
 void ServerAgent::OnUpstreamTrouble(const std::string& sentence) {
@@ -262,6 +278,7 @@ void ServerAgent::Reload() {
   auto keys = ReadServerKeys(config_);
   auto upstreams = ReadUpstreams(config_);
   const ConfigError* error = !keys ? &keys.error() : !upstreams ? &upstreams.error() : nullptr;
+  const std::string before = core_->policy()->text();
   const auto policy = error == nullptr ? core_->ReloadPolicy() : Result<void, ConfigError>();
   if (!policy) error = &policy.error();
   if (error != nullptr) {
@@ -269,14 +286,20 @@ void ServerAgent::Reload() {
     core_->RecordEvent("reload-failed", {{"why", error->sentence}});
     return;
   }
+  const bool policy_is_new = core_->policy()->text() != before;
   keys_ = std::move(*keys);
   for (const auto& [name, route] : routes_) {
     route->Replace(upstreams->at(name), core_->policy());
-    UpdateRules(*route);
+    UpdateRules(*route, policy_is_new);
   }
+  ChoosePushed();
   std::vector<ServerTunnel*> early;  // began their handshake under the old keys and policy
   for (const auto& [tunnel, owned] : tunnels_) {
-    if (!tunnel->up()) early.push_back(tunnel);
+    if (tunnel->up()) {
+      tunnel->PushPolicy(pushed_);
+    } else {
+      early.push_back(tunnel);
+    }
   }
   for (ServerTunnel* tunnel : early) tunnel->End("the keys were reloaded meanwhile");
   CheckEnds();

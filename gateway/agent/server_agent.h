@@ -50,7 +50,8 @@ class ServerAgent final : public Agent, public ServerTunnelOwner {
   void LimitWaiting();
   ServerRoute* FindRoute(const std::string& identity, std::string_view route,
                          tunnel::ResetCode& refusal) override;
-  void UpdateRules(const ServerRoute& route);
+  void UpdateRules(const ServerRoute& route, bool policy_is_new);
+  void ChoosePushed();
   void OnUpstreamTrouble(const std::string& sentence) override;
   void OnDrainTick();
   void EndRefused();
@@ -60,6 +61,7 @@ class ServerAgent final : public Agent, public ServerTunnelOwner {
   std::unique_ptr<Core> core_;
   ServerKeys keys_;
   std::unordered_map<std::string, std::unique_ptr<ServerRoute>> routes_;
+  std::shared_ptr<const std::string> pushed_;  // the policy for client agents; empty: none
   crypto::ReplayCache replays_;
   std::unordered_map<ServerTunnel*, std::unique_ptr<ServerTunnel>> tunnels_;
   Admission admission_;  // of those in tunnels_ that haven't proved themselves

@@ -17,10 +17,9 @@ ServerLink::ServerLink(Core& core, net::TunnelConnection& connection, tunnel::St
     : Link(core), route_(route), upstream_(route.upstream()), owner_(owner) {
   connection_ = &connection;
   stream_ = stream;
-  const bool logs_in = !upstream_->login.empty();
   const std::string user = upstream_->route.user.empty() ? "default" : upstream_->route.user;
   StartConversation(core_.MakeEnvironment(gate, AsText(upstream_->login.bytes()), &route_),
-                    std::move(subject), logs_in ? user : "");
+                    std::move(subject), user);
   dial_.emplace(
       core_.loop(), upstream_->route.redis, core_.limits().timeout_ms,
       [this](Result<net::Socket, net::DialError> socket) { OnConnected(std::move(socket)); });

@@ -42,6 +42,7 @@ class ServerLink final : public Link {
 
   void OnTunnelGone() override;
   void CloseIfIdle() override;
+  bool goes_through(const ServerRoute& route) const { return &route == &route_; }
 
  private:
   enum class State : std::uint8_t { kDialing, kLogin, kOpen, kDone };
@@ -61,7 +62,7 @@ class ServerLink final : public Link {
   void OnConnected(Result<net::Socket, net::DialError> socket);
   void ReadLogin(std::string_view bytes);
   void BecomeOpen();
-  void Update();
+  void Update() override;
   // Ends the stream: by RST with a code, or after what was sent.
   void Fail(tunnel::ResetCode code);
   void Leave();

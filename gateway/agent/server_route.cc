@@ -75,6 +75,18 @@ void ServerRoute::OnUnknownCommand(std::string_view name) {
   AskSoon();
 }
 
+proxy::UnknownCommands::Name ServerRoute::LookUp(std::string_view name) {
+  name = name.substr(0, name.find('\0'));
+  if (name.empty()) return Name::kNotThere;
+  if (name.size() > kMaxName) return Name::kUntold;
+  // A container that is known, with a sub-command that isn't.
+  if (table_->Find(name) != nullptr) return Name::kNotThere;
+  const bool fresh = loop_.now_ms() - asked_ms_ <= kForgetMs;
+  if (fresh && not_there_.contains(policy::FoldName(name))) return Name::kNotThere;
+  OnUnknownCommand(name);
+  return in_trouble_ ? Name::kUntold : Name::kAsking;
+}
+
 // Strangers to Redis can't make it answer more often than this.
 void ServerRoute::AskSoon() {
   if (client_) return;  // and then again, where there is a reason to
@@ -127,6 +139,7 @@ void ServerRoute::OnCommands(const Replies& replies) {
   if (!replies) return LogTrouble(replies.error().sentence);
   auto answer = ReadCommandReply(replies->front());
   if (!answer) return LogTrouble(answer.error().sentence);
+  in_trouble_ = false;
   read_ms_ = loop_.now_ms();
   aliases_.clear();
   if (replies->size() > 1) NoteNames((*replies)[1]);
@@ -147,7 +160,12 @@ void ServerRoute::OnCommands(const Replies& replies) {
 // The answer to COMMAND INFO alone: where something is there after all, all is read.
 void ServerRoute::OnNames(const Replies& replies) {
   if (!replies) return LogTrouble(replies.error().sentence);
-  if (NoteNames(replies->front())) stale_ = true;
+  in_trouble_ = false;
+  if (NoteNames(replies->front())) {
+    stale_ = true;
+  } else {
+    changed_();
+  }
 }
 
 // True where Redis has a command of one of the names.
@@ -179,6 +197,8 @@ void ServerRoute::Install(std::shared_ptr<const resp::CommandTable> table) {
 // Once, until it is something else. The next client that finds Redis is the time to try again.
 void ServerRoute::LogTrouble(const std::string& what) {
   stale_ = false;
+  in_trouble_ = true;
+  changed_();
   read_ms_ = loop_.now_ms() - kUnwatchedMs - 1;
   const std::string line = "route '" + upstream_->route.name +
                            "': Redis's own command table can't be had, and the one that is known " +

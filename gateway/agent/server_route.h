@@ -38,7 +38,7 @@ struct Upstream {
 
 class ServerRoute final : public proxy::UnknownCommands {
  public:
-  // `changed`: policy() is another one.
+  // `changed`: policy() is another one, or what was asked for by a LookUp is known.
   ServerRoute(net::Loop& loop, std::shared_ptr<const Upstream> upstream,
               std::shared_ptr<const policy::Policy> policy, std::uint64_t timeout_ms,
               std::function<void()> changed);
@@ -58,6 +58,7 @@ class ServerRoute final : public proxy::UnknownCommands {
   void OnUnreachable() { stale_ = true; }
   void OnDisconnected(bool by_redis);
   void OnUnknownCommand(std::string_view name) override;
+  Name LookUp(std::string_view name) override;
 
  private:
   using Replies = Result<std::vector<net::Reply>, net::RedisError>;
@@ -87,6 +88,7 @@ class ServerRoute final : public proxy::UnknownCommands {
   std::vector<resp::CommandTable::Alias> aliases_;
   std::set<std::string> unknown_;    // to be asked for
   std::set<std::string> not_there_;  // asked for, and not there
+  bool in_trouble_ = false;          // the last talk failed
   std::string logged_;
 };
 

@@ -97,7 +97,7 @@ tunnel::StreamHandler* ServerTunnel::OnOpen(tunnel::StreamId stream,
   ServerRoute* const route = owner_.FindRoute(identity_, open.route, refusal);
   if (route == nullptr) return nullptr;
   const auto [gate, is_new] = gates_.try_emplace(route);
-  if (is_new) UpdateRules(*route);
+  if (is_new) gate->second.rules = route->policy()->RulesFor(identity_);
   audit::Subject subject{session_name(), stream, identity_, std::string(open.client)};
   auto link = std::make_unique<ServerLink>(core_, connection_, stream, *route, gate->second,
                                            std::move(subject), *this);
@@ -106,9 +106,22 @@ tunnel::StreamHandler* ServerTunnel::OnOpen(tunnel::StreamId stream,
   return made;
 }
 
-void ServerTunnel::UpdateRules(const ServerRoute& route) {
+void ServerTunnel::UpdateRules(const ServerRoute& route, bool policy_is_new) {
   const auto gate = gates_.find(&route);
-  if (gate != gates_.end()) gate->second.rules = route.policy()->RulesFor(identity_);
+  if (gate == gates_.end()) return;
+  gate->second.rules = route.policy()->RulesFor(identity_);
+  std::vector<ServerLink*> links;  // some may end
+  for (const auto& [link, owned] : links_)
+    if (link->goes_through(route)) links.push_back(link);
+  for (ServerLink* link : links) link->OnRulesChanged(policy_is_new);
+}
+
+void ServerTunnel::PushPolicy(const std::shared_ptr<const std::string>& text) {
+  tunnel::Session& session = *connection_.session();
+  if (!session.peer_takes_policy() || text == pushed_ || (!pushed_ && text->empty())) return;
+  pushed_ = text;
+  session.SendPolicy(text);
+  connection_.Wake();
 }
 
 void ServerTunnel::OnLinkDone(ServerLink* link) {

@@ -72,8 +72,12 @@ class ServerTunnel final : public Retirable,
   std::string agent_name();  // as the peer calls itself; not proved
   std::size_t link_count() const { return links_.size(); }
 
-  // The policy of this route is another one.
-  void UpdateRules(const ServerRoute& route);
+  // The rules of this route are other ones: by another policy, or for what more is known of Redis's
+  // commands.
+  void UpdateRules(const ServerRoute& route, bool policy_is_new);
+  // The client agent is to refuse by the policy of this text, too; empty: by none. Nothing happens
+  // where it has been told so before, or can't be told. Precondition: up().
+  void PushPolicy(const std::shared_ptr<const std::string>& text);
   // Since when (monotonic) it waits for its agent to come back; -1: it doesn't.
   std::int64_t waiting_since_ms() const { return waiting_since_ms_; }
   std::size_t held_bytes() { return connection_.session()->held_bytes(); }
@@ -107,6 +111,7 @@ class ServerTunnel final : public Retirable,
   crypto::Secret resume_key_;
   std::int64_t waiting_since_ms_ = -1;
   net::Timer linger_;
+  std::shared_ptr<const std::string> pushed_;                  // null: nothing yet
   std::unordered_map<const ServerRoute*, proxy::Gate> gates_;  // of the routes that were used
   std::unordered_map<ServerLink*, std::unique_ptr<ServerLink>> links_;
   net::TunnelConnection connection_;  // after links_: it may call back until it is gone

@@ -20,7 +20,7 @@ void AppendCommandName(const policy::Request& request, std::string& out) {
   if (request.command.size() == 0) return AppendString({}, kMaxNameBytes, out);
   // Folded where it stands, so that nothing is allocated. \u and \x escapes are lower case already.
   const std::size_t from = out.size();
-  AppendString(request.command.name(), kMaxNameBytes, out);
+  AppendString(TellableName(request.command.name()), kMaxNameBytes, out);
   std::transform(out.begin() + static_cast<std::ptrdiff_t>(from), out.end(),
                  out.begin() + static_cast<std::ptrdiff_t>(from), [](char c) {
                    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -112,6 +112,12 @@ void AppendDecision(const policy::Decision& decision, std::string& out) {
   AppendField("rule", decision.rule, kMaxFieldBytes, out);
 }
 
+// "WRONGTYPE". A script can make an error of anything that it was given.
+bool IsErrorCode(std::string_view word) {
+  return std::all_of(word.begin(), word.end(),
+                     [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); });
+}
+
 }  // namespace
 
 void AppendStart(std::string_view ts, std::string_view side, std::string_view agent,
@@ -160,7 +166,7 @@ void AppendRest(std::string_view start, const CommandEnd& end, std::string& out)
       break;
     case CommandEnd::Result::kError:
       out += ",\"result\":\"error\"";
-      AppendField("error", end.error, kMaxNameBytes, out);
+      AppendField("error", IsErrorCode(end.error) ? end.error : kRedacted, kMaxNameBytes, out);
       break;
   }
   AppendName("us", out);
@@ -169,7 +175,12 @@ void AppendRest(std::string_view start, const CommandEnd& end, std::string& out)
   } else {
     AppendNumber(end.us, out);
   }
-  out += "}\n";
+  out += '\n';
+}
+
+bool WasAllowed(std::string_view start) {
+  const std::size_t seam = start.find(kSeam);
+  return seam != start.npos && start.substr(seam + 1).starts_with(",\"decision\":\"allow\"");
 }
 
 }  // namespace redwall::audit

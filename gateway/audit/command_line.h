@@ -1,8 +1,11 @@
 // The audit line of a command, in the parts that are known at different times.
 //
 //     {"v":1,"seq":7 | ,"ts":... ,"argc":2 | ,"bytes_in":31,"bytes_out":5 | ,"decision":... |
-//     ,"result":... }
-//                      `head`                                              `tail`
+//     ,"result":... | ,"prev":"..."}
+//
+// The second and the fourth part are known when the command arrives (AppendStart), the third and
+// the fifth when its reply has passed (AppendRest). The first and the last are the chain's
+// (chain.h).
 #ifndef REDWALL_GATEWAY_AUDIT_COMMAND_LINE_H_
 #define REDWALL_GATEWAY_AUDIT_COMMAND_LINE_H_
 
@@ -23,8 +26,11 @@ void AppendStart(std::string_view ts, std::string_view side, std::string_view ag
                  const policy::AuditSettings& settings, const CommandStart& start,
                  std::string& out);
 
-// Appends the line behind its `{"v":1,"seq":N`, up to its end '\n'. `start`: what AppendStart made.
+// Appends the line between `seq` and `prev`, then '\n'. `start`: what AppendStart made.
 void AppendRest(std::string_view start, const CommandEnd& end, std::string& out);
+
+// Whether the command was let through, by what AppendStart made.
+bool WasAllowed(std::string_view start);
 
 }  // namespace redwall::audit
 

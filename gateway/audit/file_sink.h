@@ -1,8 +1,10 @@
-// FileSink: the file that audit lines are appended to. Mode 0600, O_APPEND, whole lines only.
+// FileSink: the file that audit lines are appended to. Mode 0600, O_APPEND, whole lines only; one
+// process at a time (a lock sees to that), since two would tear each other's chain.
 #ifndef REDWALL_GATEWAY_AUDIT_FILE_SINK_H_
 #define REDWALL_GATEWAY_AUDIT_FILE_SINK_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +13,9 @@
 #include "base/result.h"
 
 namespace redwall::audit {
+
+// "PATH: WHAT: the system's word for `code`; what to do about it".
+std::string FileSentence(const std::string& path, std::string_view what, int code);
 
 struct SinkError {
   std::string sentence;  // names the file and says what to do
@@ -31,14 +36,32 @@ class FileSink {
   // Opens the path again, and closes the old file once the new one is there. A file that ends in
   // half a line gets a line's end before the next Append; a pipe is written to without blocking.
   Result<void, SinkError> Reopen();
+  // Takes the last `bytes` bytes off the file again: half a line, whose whole goes elsewhere. False
+  // where that can't be done (a pipe, a file that may only grow).
+  bool TakeBack(std::size_t bytes);
+
+  // Sees to it that the next `bytes` bytes have a place on the disk already, so that a disk that
+  // gets full is noticed while there is still room. False, and `error`: they haven't. True where
+  // this can't be had at all. The place is given back with the file.
+  bool Reserve(std::uint64_t bytes, std::string& error);
+
+  bool regular() const { return regular_; }  // a file, as opposed to a pipe or a terminal
+  // Of the file as it is now, in bytes; 0 where it isn't regular.
+  std::uint64_t size() const;
+  // True where the path names the file that is open here.
+  bool IsAtPath() const;
 
  private:
   FileSink(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  bool IsOpenAt(int fd) const;
+  void LetGo();
   // One write; 0 and `error` where nothing was taken.
   std::size_t Write(std::string_view bytes, std::string& error);
 
   std::string path_;
   int fd_;
+  bool regular_ = false;
+  bool reserved_ = false;
   bool end_line_first_ = false;  // the file ended in half a line when it was opened
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 namespace redwall::audit {
 namespace {
@@ -68,6 +69,26 @@ std::size_t AppendEscaped(std::string_view bytes, std::size_t i, std::string& ou
 
 bool Plain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
+// Whether all eight bytes are plain. May say no where they are: the byte loop decides then.
+bool AllPlain(std::uint64_t bytes) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
+  // A high bit where a byte has one, or where taking away from it borrows: below ' ', or equal.
+  const std::uint64_t odd = bytes | (bytes - ' ' * kOnes) | ((bytes ^ ('"' * kOnes)) - kOnes) |
+                            ((bytes ^ ('\\' * kOnes)) - kOnes) | ((bytes ^ (0x7f * kOnes)) - kOnes);
+  return (odd & kHigh) == 0;
+}
+
+// The length of the plain bytes from `i` on.
+std::size_t PlainRun(std::string_view bytes, std::size_t i) {
+  const std::size_t from = i;
+  for (std::uint64_t word; i + sizeof word <= bytes.size(); i += sizeof word) {
+    std::memcpy(&word, bytes.data() + i, sizeof word);
+    if (!AllPlain(word)) break;
+  }
+  while (i < bytes.size() && Plain(bytes[i])) ++i;
+  return i - from;
+}
+
 template <class T>
 void AppendDigits(T number, std::string& out) {
   char digits[20];
@@ -106,10 +127,9 @@ void AppendString(std::string_view bytes, std::size_t max_bytes, std::string& ou
   const std::string_view kept = bytes.substr(0, max_bytes);
   out += '"';
   for (std::size_t i = 0; i < kept.size();) {
-    std::size_t plain = i;
-    while (plain < kept.size() && Plain(kept[plain])) ++plain;
-    out.append(kept, i, plain - i);
-    i = plain;
+    const std::size_t plain = PlainRun(kept, i);
+    out.append(kept, i, plain);
+    i += plain;
     if (i < kept.size()) i += AppendEscaped(kept, i, out);
   }
   if (kept.size() < bytes.size()) {
@@ -123,7 +143,14 @@ void AppendNumber(std::uint64_t number, std::string& out) { AppendDigits(number,
 void AppendNumber(std::int64_t number, std::string& out) { AppendDigits(number, out); }
 
 void AppendName(std::string_view name, std::string& out) {
-  out.append(",\"").append(name).append("\":");
+  const std::size_t from = out.size();
+  out.resize(from + name.size() + 4);  // in one go: lines have some twenty names
+  char* const at = out.data() + from;
+  at[0] = ',';
+  at[1] = '"';
+  std::copy(name.begin(), name.end(), at + 2);
+  at[name.size() + 2] = '"';
+  at[name.size() + 3] = ':';
 }
 
 void AppendField(std::string_view name, std::string_view bytes, std::size_t max_bytes,

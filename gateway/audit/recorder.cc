@@ -9,6 +9,7 @@ namespace redwall::audit {
 namespace {
 
 constexpr std::size_t kMaxEventFieldBytes = 1024;
+constexpr std::size_t kHandOver = 256 * 1024;  // lines of one turn: more of them aren't kept here
 
 // Changes data, itself or by the script that it runs, or sends a message. Redis knows the last two
 // as "may replicate" and doesn't say so in COMMAND, so they are told by what it says of their keys.
@@ -21,10 +22,10 @@ bool CanWrite(const resp::CommandInfo& info) {
 
 }  // namespace
 
-Recorder::Recorder(Options options, std::unique_ptr<FileSink> sink)
-    : options_(std::move(options)), sink_(std::move(sink)) {}
+Recorder::Recorder(Options options, std::unique_ptr<Writer> writer)
+    : options_(std::move(options)), writer_(std::move(writer)) {}
 
-Recorder::~Recorder() { Flush(); }
+Recorder::~Recorder() { Close(now_); }
 
 bool Recorder::Wants(const policy::AuditSettings& settings, const policy::Request& request,
                      const policy::Decision& decision) const {
@@ -46,23 +47,20 @@ bool Recorder::Wants(const policy::AuditSettings& settings, const policy::Reques
 void Recorder::BeginCommand(const policy::AuditSettings& settings, const CommandStart& start,
                             std::string& pending) const {
   pending.clear();
-  last_wall_us_ = start.wall_us;
   AppendStart(timestamp_.Format(start.wall_us), options_.side, options_.agent, settings, start,
               pending);
 }
 
 void Recorder::FinishCommand(std::string_view pending, const CommandEnd& end) {
-  if (!MayAdd()) return;
-  const std::size_t from = StartLine();
+  if (!MayAdd() || HoldBack(pending, end)) return;
+  const std::size_t from = lines_.size();
   AppendRest(pending, end, lines_);
   EndLine(from);
 }
 
 void Recorder::Record(const Event& event) {
-  if (!enabled()) return;
-  last_wall_us_ = event.wall_us;
   if (!MayAdd()) return;
-  const std::size_t from = StartLine();
+  const std::size_t from = lines_.size();
   AppendEventHead(event.name, event.wall_us);
   for (const auto& [name, value] : event.fields) {
     lines_ += ',';
@@ -70,43 +68,53 @@ void Recorder::Record(const Event& event) {
     lines_ += ':';
     AppendString(value, kMaxEventFieldBytes, lines_);
   }
-  lines_ += "}\n";
+  lines_ += '\n';
   EndLine(from);
+}
+
+// While the file has no room but for the lines of commands that were let through before, those of
+// commands that are refused wait: clients that try again and again must not use it up.
+bool Recorder::HoldBack(std::string_view pending, const CommandEnd& end) {
+  if (writer_->healthy() || WasAllowed(pending)) return false;
+  const std::size_t from = held_.size();
+  AppendRest(pending, end, held_);
+  if (!writer_->RoomFor(lines_.size() + held_.size())) {
+    held_.resize(from);
+    CountLoss();
+  }
+  return true;
 }
 
 // Lines are lost in one run, which ends with its gap record: so the record's place says where they
 // lack.
 bool Recorder::MayAdd() {
-  if (!enabled()) return false;
+  if (!enabled() || closed_) return false;
+  if (lines_.empty() && options_.on_lines) options_.on_lines();
   if (lost_ == 0) return true;
   ++lost_;
   return false;
 }
 
-std::size_t Recorder::StartLine() {
-  const std::size_t from = lines_.size();
-  lines_ += "{\"v\":1,\"seq\":";
-  AppendNumber(seq_ + 1, lines_);
-  return from;
+void Recorder::EndLine(std::size_t from) {
+  if (lines_.size() >= kHandOver && writer_->healthy()) writer_->Submit(lines_, now_);
+  if (lines_.empty() || writer_->RoomFor(lines_.size())) return;
+  // The file may well take what has gathered in this one loop turn.
+  if (from > 0 && from < lines_.size() && writer_->healthy()) {
+    const std::string line = lines_.substr(from);
+    lines_.resize(from);
+    writer_->Submit(lines_, now_);
+    from = lines_.size();
+    lines_ += line;
+    if (writer_->RoomFor(lines_.size())) return;
+  }
+  lines_.resize(std::min(from, lines_.size()));
+  CountLoss();
 }
 
-void Recorder::EndLine(std::size_t from) {
-  if (lines_.size() > options_.max_pending_bytes) {
-    // The sink may well take what has gathered in this one loop turn.
-    if (from > 0 && healthy_) {
-      std::string line = lines_.substr(from);
-      lines_.resize(from);
-      Drain();
-      from = lines_.size();
-      lines_ += line;
-    }
-    if (lines_.size() > options_.max_pending_bytes) {
-      lines_.resize(from);
-      ++lost_;
-      return;
-    }
-  }
-  ++seq_;
+void Recorder::CountLoss() {
+  ++lost_;
+  gap_reason_ = writer_->trouble();
+  if (gap_reason_.empty()) gap_reason_ = "lines came faster than they could be written";
 }
 
 void Recorder::AppendEventHead(std::string_view name, std::int64_t wall_us) {
@@ -116,50 +124,46 @@ void Recorder::AppendEventHead(std::string_view name, std::int64_t wall_us) {
   AppendField("event", name, kMaxFieldBytes, lines_);
 }
 
-void Recorder::Flush() {
-  if (!enabled()) return;
-  Drain();
-  if (!lines_.empty() || lost_ == 0) return;
-  StartLine();
-  AppendEventHead("gap", last_wall_us_);
+void Recorder::Flush(const Now& now) {
+  now_ = now;
+  if (!enabled() || closed_) return;
+  writer_->Submit(lines_, now);
+  if (!lines_.empty() || (lost_ == 0 && held_.empty()) || !writer_->Recovered()) return;
+  lines_.swap(held_);
+  if (lost_ > 0) AddGap(now);
+  writer_->Submit(lines_, now);
+}
+
+void Recorder::AddGap(const Now& now) {
+  AppendEventHead("gap", now.wall_us);
   AppendName("lost", lines_);
   AppendNumber(std::exchange(lost_, 0), lines_);
   AppendField("why", gap_reason_, kMaxEventFieldBytes, lines_);
-  lines_ += "}\n";
-  ++seq_;
-  Drain();
+  lines_ += '\n';
 }
 
-void Recorder::Drain() {
-  if (lines_.empty()) return;
-  std::string error;
-  const std::size_t taken = sink_->Append(std::string_view(lines_).substr(sent_), error);
-  const std::size_t sent = sent_ + taken;
-  healthy_ = sent == lines_.size();
-  last_error_ = healthy_ ? std::string() : std::move(error);
-  if (!healthy_) gap_reason_ = last_error_;
-  // A line that is half written stays whole here, in case that its other half has to go to another
-  // file.
-  const std::size_t whole = healthy_ ? sent : sent == 0 ? 0 : lines_.rfind('\n', sent - 1) + 1;
-  sent_ = sent - whole;
-  lines_.erase(0, whole);
+std::int64_t Recorder::DueUs(const Now& now) const {
+  return enabled() && !closed_ ? writer_->DueUs(now) : -1;
 }
 
-bool Recorder::Reopen() {
+bool Recorder::Reopen(const Now& now) {
   if (!enabled()) return true;
-  Flush();  // what belongs to the old file
-  const auto reopened = sink_->Reopen();
-  if (!reopened) {
-    healthy_ = false;
-    last_error_ = reopened.error().sentence;
-    gap_reason_ = last_error_;
-    return false;
-  }
-  sent_ = 0;  // the sink ends the half line that it finds, and the line is written once more
-  Flush();
-  healthy_ = lines_.empty();
-  if (healthy_) last_error_.clear();
-  return healthy_;
+  Flush(now);  // what belongs to the old file
+  if (!writer_->Reopen(now)) return false;
+  Flush(now);
+  return writer_->healthy();
+}
+
+std::uint64_t Recorder::Close(const Now& now) {
+  if (!enabled() || closed_) return 0;
+  closed_ = true;
+  lines_ += std::exchange(held_, {});
+  if (lost_ > 0) AddGap(now);
+  return writer_->Close(lines_, now);
+}
+
+std::vector<std::string> Recorder::TakeNotes() {
+  return enabled() ? writer_->TakeNotes() : std::vector<std::string>();
 }
 
 }  // namespace redwall::audit

@@ -4,22 +4,26 @@
 // written down when it arrives (BeginCommand), since the views die, into a string that the caller
 // keeps (pooled) until FinishCommand. Secrets are redacted in BeginCommand and nowhere else.
 //
-// Lines gather until Flush, which the agent calls once a loop turn. When the sink can't take them
-// the recorder is no longer healthy(); then nothing may be forwarded, so nothing passes unrecorded
-// (the proxy answers an error). Lines that wait are bounded by max_pending_bytes; beyond, they are
-// counted, and a "gap" record says how many once the sink works again.
+// Lines gather until Flush, which the agent calls at the end of each loop turn, before anything of
+// that turn is sent; a Writer takes them then. In "block" it writes them at once, and where it
+// can't the recorder is no longer healthy(): then nothing may be forwarded, so nothing passes
+// unrecorded (the proxy answers an error). In "drop" it never holds anybody up. Either way the
+// lines that wait are bounded; beyond, they are counted, and a "gap" record says how many once
+// there is room again.
 #ifndef REDWALL_GATEWAY_AUDIT_RECORDER_H_
 #define REDWALL_GATEWAY_AUDIT_RECORDER_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gateway/audit/event.h"
-#include "gateway/audit/file_sink.h"
 #include "gateway/audit/json_text.h"
+#include "gateway/audit/writer.h"
 
 namespace redwall::audit {
 
@@ -28,14 +32,15 @@ class Recorder {
   struct Options {
     std::string side;   // "client" or "server"
     std::string agent;  // this agent's name
-    std::size_t max_pending_bytes = 8 * 1024 * 1024;
+    // Called when there are lines again: Flush is wanted at the end of this turn.
+    std::function<void()> on_lines = {};
   };
-  // `sink` null: nothing is recorded, and healthy() is always true.
-  Recorder(Options options, std::unique_ptr<FileSink> sink);
+  // `writer` null: nothing is recorded, and healthy() is always true.
+  Recorder(Options options, std::unique_ptr<Writer> writer);
   ~Recorder();
 
-  bool enabled() const { return sink_ != nullptr; }
-  bool healthy() const { return healthy_; }
+  bool enabled() const { return writer_ != nullptr; }
+  bool healthy() const { return writer_ == nullptr || writer_->healthy(); }
 
   // True where this decision on this command is to be recorded under these settings.
   bool Wants(const policy::AuditSettings& settings, const policy::Request& request,
@@ -49,32 +54,40 @@ class Recorder {
 
   void Record(const Event& event);
 
-  // Hands the gathered lines to the sink. After a failure, each call tries again.
-  void Flush();
-  // SIGUSR1: closes and opens the file again by its name. False (and a sentence in last_error()) on
+  // Hands the gathered lines to the writer, which also does what else is due. While there is
+  // trouble, each call tries again.
+  void Flush(const Now& now);
+  // When Flush wants to be called again, whether there are lines or not: Now::mono_us; -1: need not
+  // be.
+  std::int64_t DueUs(const Now& now) const;
+  // SIGUSR1: goes on in the file that the path names now. False (and a sentence in trouble()) on
   // failure.
-  bool Reopen();
-  // Why the sink doesn't take lines; empty when it does.
-  const std::string& last_error() const { return last_error_; }
+  bool Reopen(const Now& now);
+  // Writes what is left and closes the journal; nothing is recorded from here on. Returns how many
+  // lines are lost. The destructor does it, too, and tells nobody.
+  std::uint64_t Close(const Now& now);
+  // Why lines can't be written; empty where they can.
+  std::string trouble() const { return enabled() ? writer_->trouble() : std::string(); }
+  // For the operator's log.
+  std::vector<std::string> TakeNotes();
 
  private:
-  bool MayAdd();            // false, and counted, while lines are being lost
-  std::size_t StartLine();  // returns where it starts in lines_
+  bool MayAdd();  // false, and counted, while lines are being lost
   void EndLine(std::size_t from);
+  bool HoldBack(std::string_view pending, const CommandEnd& end);
   void AppendEventHead(std::string_view name, std::int64_t wall_us);
-  void Drain();
+  void CountLoss();
+  void AddGap(const Now& now);
 
   Options options_;
-  std::unique_ptr<FileSink> sink_;
-  std::string lines_;      // what the sink hasn't taken, from the start of a line
-  std::size_t sent_ = 0;   // bytes of lines_ that it has: part of the first line
-  std::uint64_t seq_ = 0;  // of the last line
+  std::unique_ptr<Writer> writer_;
+  std::string lines_;  // without seq and prev; what the writer hasn't taken
+  std::string held_;   // likewise, of commands that were refused for the audit's sake: see HoldBack
   std::uint64_t lost_ = 0;
-  bool healthy_ = true;
-  std::string last_error_;
   std::string gap_reason_;  // why lines were lost
+  bool closed_ = false;
+  Now now_;  // as of the last Flush
   mutable Timestamp timestamp_;
-  mutable std::int64_t last_wall_us_ = 0;  // a gap's time, since Flush isn't told the time
 };
 
 }  // namespace redwall::audit

@@ -105,7 +105,7 @@ Result<void, ConfigError> ApplyCommon(const Flags& flags, agent::CommonConfig& c
   if (!flags.keys.empty()) config.keys = flags.keys;
   if (!flags.identities.empty()) config.identity = flags.identities.front();
   replace(flags.policy, config.policy);
-  replace(flags.audit, config.audit);
+  replace(flags.audit, config.audit.file);
   replace(flags.pidfile, config.pidfile);
   replace(flags.user, config.user);
   replace(flags.log_level, config.log_level);
@@ -220,12 +220,12 @@ int CheckConfig(const std::string& path) {
   flags.config = path;
   if (*kind == "server") {
     auto config = ServerConfigOf(flags);
-    if (config) config->audit.clear();  // a check leaves no file behind
+    if (config) config->audit.file.clear();  // a check leaves no file behind
     const auto made = config ? agent::ServerAgent::Make(loop, *config) : config.error();
     if (!made) error = made.error();
   } else {
     auto config = ClientConfigOf(flags);
-    if (config) config->audit.clear();
+    if (config) config->audit.file.clear();
     const auto made = config ? agent::ClientAgent::Make(loop, *config) : config.error();
     if (!made) error = made.error();
   }

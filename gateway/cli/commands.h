@@ -14,7 +14,14 @@ inline constexpr int kUsage = 2;
 
 void AddAgentCommands(CLI::App& app, int& status);   // client, server, config check
 void AddKeyCommands(CLI::App& app, int& status);     // keygen, pubkey
-void AddPolicyCommands(CLI::App& app, int& status);  // policy check, policy explain
+void AddPolicyCommands(CLI::App& app, int& status);  // policy check, explain, schema
+// policy test and policy replay, called by AddPolicyCommands with the command `policy`.
+void AddPolicyTools(CLI::App& policy, int& status);
+// policy acl, called by AddPolicyCommands with the command `policy`.
+void AddPolicyAcl(CLI::App& policy, int& status);
+void AddAuditCommands(CLI::App& app, int& status);  // audit verify
+// audit reconcile and audit report, called by AddAuditCommands with the command `audit`.
+void AddAuditReports(CLI::App& audit, int& status);
 
 // "redwall: <sentence>" on standard error; returns `status`.
 int Complain(std::string_view sentence, int status);

@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   cli::AddAgentCommands(app, status);
   cli::AddKeyCommands(app, status);
   cli::AddPolicyCommands(app, status);
+  cli::AddAuditCommands(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -13,6 +13,8 @@ std::int64_t ReadClock(clockid_t clock) {
 
 }  // namespace
 
+Now ReadClocks() { return {ReadClock(CLOCK_MONOTONIC), ReadClock(CLOCK_REALTIME)}; }
+
 TurnTask::~TurnTask() {
   if (position_ != 0) loop_.tasks_[static_cast<std::size_t>(order_)][position_ - 1] = nullptr;
 }
@@ -49,23 +51,27 @@ void Loop::Run() { uv_run(&loop_, UV_RUN_DEFAULT); }
 void Loop::Stop() { uv_stop(&loop_); }
 
 const Now& Loop::now() {
-  if (now_is_stale_) now_ = {ReadClock(CLOCK_MONOTONIC), ReadClock(CLOCK_REALTIME)};
+  if (now_is_stale_) now_ = ReadClocks();
   now_is_stale_ = false;
   return now_;
 }
 
 void Loop::EndTurn() {
+  using Order = TurnTask::Order;
   bool more = true;
   while (more) {
-    more = RunTasks(tasks_[0]);
-    more = RunTasks(tasks_[1]) || more;
-    more = RunTasks(tasks_[2]) || more;
+    more = false;
+    for (const Order order : {Order::kSockets, Order::kTunnels, Order::kLast}) {
+      RunTasks(Order::kAudit);  // each step may record what the next one sends
+      more = RunTasks(order) || more;
+    }
   }
   now_is_stale_ = true;
 }
 
 // Runs what is on the list, also what is added meanwhile. False where there was nothing.
-bool Loop::RunTasks(std::vector<TurnTask*>& tasks) {
+bool Loop::RunTasks(TurnTask::Order order) {
+  auto& tasks = tasks_[static_cast<std::size_t>(order)];
   if (tasks.empty()) return false;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     TurnTask* const task = tasks[i];

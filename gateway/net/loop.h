@@ -1,8 +1,9 @@
 // Loop: one libuv loop, the clock, and the end of a turn.
 //
 // A turn is all that the sockets that were ready have to say. What gathered meanwhile goes out at
-// its end, in one write a socket: first to clients and Redis, then through the tunnels (whose
-// frames may have grown by the first), then the audit. There is no timer in that.
+// its end: first the audit's lines to the kernel, so that no reply leaves before its record; then,
+// in one write a socket, to clients and Redis, and through the tunnels (whose frames may have grown
+// by the first). There is no timer in that.
 #ifndef REDWALL_GATEWAY_NET_LOOP_H_
 #define REDWALL_GATEWAY_NET_LOOP_H_
 
@@ -21,10 +22,13 @@ namespace redwall::net {
 
 class Loop;
 
+// The clocks as they are now. Any thread; on a loop's thread Loop::now() is cheaper.
+Now ReadClocks();
+
 // Something to be done at the end of the turn. Destroying it takes it off the list.
 class TurnTask {
  public:
-  enum class Order : std::uint8_t { kSockets, kTunnels, kLast };
+  enum class Order : std::uint8_t { kAudit, kSockets, kTunnels, kLast };
   TurnTask(Loop& loop, Order order) : loop_(loop), order_(order) {}
   TurnTask(const TurnTask&) = delete;
   TurnTask& operator=(const TurnTask&) = delete;
@@ -65,7 +69,7 @@ class Loop {
   friend class TurnTask;
   static constexpr std::size_t kReadBufferSize = 64 * 1024;
   void EndTurn();
-  bool RunTasks(std::vector<TurnTask*>& tasks);
+  bool RunTasks(TurnTask::Order order);
 
   uv_loop_t loop_{};
   uv_check_t check_{};      // after the sockets were served
@@ -73,7 +77,7 @@ class Loop {
   Now now_;
   bool now_is_stale_ = true;  // the loop may have slept since
   std::unique_ptr<std::byte[]> read_buffer_;
-  std::array<std::vector<TurnTask*>, 3> tasks_;
+  std::array<std::vector<TurnTask*>, 4> tasks_;  // by order
 };
 
 }  // namespace redwall::net

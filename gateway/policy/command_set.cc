@@ -55,13 +55,23 @@ std::vector<std::string_view> AllNames(const resp::CommandTable& table) {
   return names;
 }
 
+// A rule means what Redis calls by the name, not what an operator has come to call by it; another
+// name for a command means that command.
+const resp::CommandInfo* FindByOwnName(std::string_view name, const resp::CommandTable& table) {
+  for (std::size_t id = 0; id < table.size(); ++id) {
+    const resp::CommandInfo& info = table.at(static_cast<std::uint16_t>(id));
+    if (info.name == name) return &info;
+  }
+  return table.Find(name);
+}
+
 Named NameCommand(const std::string& name, const resp::CommandTable& table, bool warn) {
   Named named;
-  const resp::CommandInfo* info = table.Find(std::string_view(name));
+  const resp::CommandInfo* info = FindByOwnName(name, table);
   if (info == nullptr) {
     const auto bar = name.find('|');
     const resp::CommandInfo* container =
-        bar == name.npos ? nullptr : table.Find(std::string_view(name).substr(0, bar));
+        bar == name.npos ? nullptr : FindByOwnName(std::string_view(name).substr(0, bar), table);
     // Such a rule would never match, and whoever wrote it counts on it.
     if (container != nullptr && !container->container) {
       named.error = json::Quoted(container->name) + " has no sub-commands";
@@ -138,11 +148,14 @@ Result<CommandSet, CommandSet::SelectorError> CommandSet::Make(
     std::vector<std::uint64_t>& ids = minus ? away : set.known_;
     for (const std::uint16_t id : named.ids) ids[id / 64u] |= std::uint64_t{1} << (id % 64u);
     if (named.star) ids.assign(ids.size(), ~std::uint64_t{0});
+    if (!minus && !named.star && !named.category)
+      set.by_name_.insert(set.by_name_.end(), named.ids.begin(), named.ids.end());
     if (!named.name.empty()) (minus ? set.names_away_ : set.names_).push_back(named.name);
     (minus ? star_away : set.star_) |= named.star;
     set.star_less_categories_ |= minus && named.category;
   }
   for (std::size_t word = 0; word < away.size(); ++word) set.known_[word] &= ~away[word];
+  std::sort(set.by_name_.begin(), set.by_name_.end());
   if (star_away) {
     set.star_ = false;
     set.names_.clear();
@@ -152,17 +165,27 @@ Result<CommandSet, CommandSet::SelectorError> CommandSet::Make(
   return set;
 }
 
-CommandSet::Unknown CommandSet::HasUnknown(const resp::Command& command) const {
-  if (names_.empty() && !star_) return Unknown::kNo;
-  const std::string name =
-      command.size() > 0 ? FoldName(command.name().substr(0, kMaxNameBytes + 1)) : "";
-  std::string full = name;
+UnknownName::UnknownName(const resp::Command& command) {
+  if (command.size() > 0) name = FoldName(command.name().substr(0, kMaxNameBytes + 1));
+  full = name;
   if (command.size() > 1)
     full.append("|").append(FoldName(command.arg(1).substr(0, kMaxNameBytes + 1)));
-  if (Contains(names_away_, name) || Contains(names_away_, full)) return Unknown::kNo;
-  if (Contains(names_, name) || Contains(names_, full)) return Unknown::kNamed;
+}
+
+CommandSet::Unknown CommandSet::HasUnknown(const UnknownName& name) const {
+  if (!may_mean_unknown()) return Unknown::kNo;
+  if (Contains(names_away_, name.name) || Contains(names_away_, name.full)) return Unknown::kNo;
+  if (Contains(names_, name.name) || Contains(names_, name.full)) return Unknown::kNamed;
   if (!star_) return Unknown::kNo;
   return star_less_categories_ ? Unknown::kStarLess : Unknown::kStar;
+}
+
+bool CommandSet::TellsWithin(std::string_view name) const {
+  const auto is_within = [name](const std::string& listed) {
+    return listed.size() > name.size() && listed.starts_with(name) && listed[name.size()] == '|';
+  };
+  return std::any_of(names_.begin(), names_.end(), is_within) ||
+         std::any_of(names_away_.begin(), names_away_.end(), is_within);
 }
 
 bool CommandSet::empty() const {

@@ -10,6 +10,7 @@
 #ifndef REDWALL_GATEWAY_POLICY_COMMAND_SET_H_
 #define REDWALL_GATEWAY_POLICY_COMMAND_SET_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -25,6 +26,13 @@ namespace redwall::policy {
 // ASCII, as Redis folds names.
 std::string FoldName(std::string_view name);
 
+// How a command that the table doesn't know can be named, folded.
+struct UnknownName {
+  explicit UnknownName(const resp::Command& command);
+  std::string name;  // "ft.search"
+  std::string full;  // "ft.search|idx": as if it were a container
+};
+
 class CommandSet {
  public:
   struct SelectorError {
@@ -38,11 +46,20 @@ class CommandSet {
 
   // A command of the table.
   bool Has(std::uint16_t id) const { return (known_[id / 64u] >> (id % 64u) & 1u) != 0; }
+  // It is named by its own name or its container's, not by a category or `*` alone.
+  bool HasByName(std::uint16_t id) const {
+    return Has(id) && std::binary_search(by_name_.begin(), by_name_.end(), id);
+  }
 
   // How an unknown command is meant, if at all. kStarLess: by `*`, but categories are taken away,
   // and whether it would be in one of those can't be told.
   enum class Unknown : std::uint8_t { kNo, kNamed, kStar, kStarLess };
-  Unknown HasUnknown(const resp::Command& command) const;
+  Unknown HasUnknown(const UnknownName& name) const;
+  // True where something `name|...` is listed, or taken away: of the unknown command `name` its
+  // first argument then matters.
+  bool TellsWithin(std::string_view name) const;
+  // False: no unknown command is meant, whatever its name.
+  bool may_mean_unknown() const { return star_ || !names_.empty(); }
 
   bool empty() const;
   // True where each command that `other` can mean is sure to be meant here too. `star_is_unknown`:
@@ -50,7 +67,8 @@ class CommandSet {
   bool Covers(const CommandSet& other, bool star_is_unknown) const;
 
  private:
-  std::vector<std::uint64_t> known_;  // a bit an id
+  std::vector<std::uint64_t> known_;    // a bit an id
+  std::vector<std::uint16_t> by_name_;  // sorted
   bool star_ = false;
   bool star_less_categories_ = false;
   // Folded; only names that an unknown command can have: those that the table lacks, and

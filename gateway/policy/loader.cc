@@ -8,14 +8,11 @@
 namespace redwall::policy {
 namespace {
 
-constexpr std::size_t kMaxRules = 4096;
-constexpr std::size_t kMaxIdBytes = 64;
-constexpr std::size_t kMaxMessageBytes = 256;
-constexpr std::int64_t kMaxArgumentBytes = 64 * 1024;
+constexpr std::size_t kMaxRules = 65536;
 
 class Loader {
  public:
-  explicit Loader(Policy::State& state) : table_(*state.table), state_(state) {}
+  explicit Loader(Policy::State& state) : state_(state) {}
 
   void Load(const json::Value& document) {
     document.Member("$schema");  // for editors
@@ -31,8 +28,10 @@ class Loader {
           "matches");
     }
     if (auto unknown = document.Member("unknown")) state_.unknown = AllowOrDeny(*unknown);
+    if (auto push = document.Member("push")) state_.push = push->Bool();
+    // Before the rules, whose own settings take up from these.
+    if (auto audit = document.Member("audit")) LoadAudit(*audit, state_.audit);
     if (auto rules = document.Member("rules")) LoadRules(*rules);
-    if (auto audit = document.Member("audit")) LoadAudit(*audit);
     document.Finish();
   }
 
@@ -48,91 +47,16 @@ class Loader {
       return;
     }
     state_.rules.reserve(items.size());
-    for (const json::Value& item : items) LoadRule(item);
-  }
-
-  void LoadRule(const json::Value& item) {
-    Rule rule;
-    if (auto id = item.Required("id")) rule.id = LoadId(*id);
-    if (auto action = item.Required("action")) {
-      constexpr Action kActions[] = {Action::kAllow, Action::kDeny, Action::kDisconnect};
-      rule.action = kActions[action->OneOf({"allow", "deny", "disconnect"})];
-    }
-    if (auto commands = item.Required("commands")) LoadCommands(*commands, rule);
-    if (auto identities = item.Member("identities")) {
-      std::vector<std::string> names = identities->Strings();
-      if (std::find(names.begin(), names.end(), "*") == names.end())
-        rule.identities = std::move(names);
-    }
-    if (auto keys = item.Member("keys")) rule.keys = LoadPatterns(*keys);
-    if (auto channels = item.Member("channels")) rule.channels = LoadPatterns(*channels);
-    if (auto message = item.Member("message")) rule.message = LoadMessage(*message);
-    for (const std::string_view later :
-         {"rate", "databases", "from", "users", "arguments", "max_arguments", "max_bytes", "hours",
-          "timezone", "access", "audit"})
-      item.NotYet(later);
-    item.Finish();
-    state_.rules.push_back(std::move(rule));
-  }
-
-  std::string LoadId(const json::Value& value) {
-    std::string id = value.String();
-    const bool printable =
-        std::all_of(id.begin(), id.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-    if (id.empty() || id.size() > kMaxIdBytes || !printable)
-      value.Fail("expected 1 to 64 printable ASCII characters, got " + json::Quoted(id));
-    if (id == kDefaultRule || id == kUnknownRule)
-      value.Fail(json::Quoted(id) +
-                 " is what the audit says where no rule matches: choose another id");
-    if (!ids_.insert(id).second) value.Fail("an earlier rule has the id " + json::Quoted(id));
-    return id;
-  }
-
-  void LoadCommands(const json::Value& value, Rule& rule) {
-    const std::vector<std::string> selectors = value.Strings();
-    if (selectors.empty()) value.Fail("expected at least one command; [\"*\"] is all of them");
-    std::vector<std::string> warnings;
-    warnings.swap(state_.warnings);
-    const std::size_t before = warnings.size();
-    auto set = CommandSet::Make(selectors, table_, warnings);
-    for (std::size_t i = before; i < warnings.size(); ++i)
-      warnings[i] = value.path() + ": " + warnings[i];
-    state_.warnings.swap(warnings);
-    if (set) {
-      rule.commands = *std::move(set);
-    } else {
-      value.Array()[set.error().index].Fail(set.error().what);
+    for (const json::Value& item : items) {
+      Rule rule = LoadRule(item, state_);
+      if (rule.rate) rule.rate->number = state_.rules.size();
+      if (!ids_.insert(rule.id).second)
+        if (auto id = item.Member("id"))
+          id->Fail("an earlier rule has the id " + json::Quoted(rule.id));
+      state_.rules.push_back(std::move(rule));
     }
   }
 
-  static PatternSet LoadPatterns(const json::Value& value) {
-    std::vector<std::string> patterns = value.Strings();
-    if (patterns.empty()) value.Fail("expected at least one pattern; leave it out to look at none");
-    return PatternSet(std::move(patterns));
-  }
-
-  static std::string LoadMessage(const json::Value& value) {
-    std::string message = value.String();
-    const bool one_line = std::all_of(message.begin(), message.end(), [](char c) {
-      return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
-    });
-    if (message.size() > kMaxMessageBytes || !one_line)
-      value.Fail("expected one line of at most 256 bytes: it is sent to the client");
-    return message;
-  }
-
-  void LoadAudit(const json::Value& value) {
-    AuditSettings& audit = state_.audit;
-    if (auto events = value.Member("events"))
-      audit.events = static_cast<AuditEvents>(events->OneOf({"all", "writes", "denied", "none"}));
-    if (auto arguments = value.Member("arguments"))
-      audit.arguments = static_cast<AuditArguments>(arguments->OneOf({"none", "keys", "full"}));
-    if (auto bytes = value.Member("max_argument_bytes"))
-      audit.max_argument_bytes = static_cast<std::uint32_t>(bytes->Integer(0, kMaxArgumentBytes));
-    value.Finish();
-  }
-
-  const resp::CommandTable& table_;
   Policy::State& state_;
   std::unordered_set<std::string> ids_;
 };
@@ -162,6 +86,7 @@ Result<std::unique_ptr<Policy::State>, json::JsonError> LoadPolicy(
     const json::Value& document, std::shared_ptr<const resp::CommandTable> table) {
   auto state = std::make_unique<Policy::State>();
   state->table = std::move(table);
+  state->rates = std::make_shared<RateLimits>();
   Loader(*state).Load(document);
   if (auto status = document.status(); !status) return status.error();
   return state;

@@ -3,6 +3,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "resp/writer.h"
+
 namespace redwall::proxy {
 
 Conversation::Conversation(const Environment& environment, Outlet& outlet, audit::Subject subject,
@@ -10,10 +12,11 @@ Conversation::Conversation(const Environment& environment, Outlet& outlet, audit
     : environment_(environment),
       outlet_(outlet),
       subject_(std::move(subject)),
+      ip_(IpAddress::OfPeer(subject_.client)),
       parser_(environment.limits->request),
       scanner_(environment.limits->reply),
       first_user_(std::move(user)),
-      user_(first_user_) {}
+      user_(first_user_, !first_user_.empty()) {}
 
 Conversation::~Conversation() { OnClosed(); }
 
@@ -30,6 +33,38 @@ void Conversation::OnClosed() {
   held_ = std::string();
   EndTransaction();
   Charge();
+}
+
+void Conversation::OnPolicyChanged(const Now& now) {
+  if (finished_) return;
+  const bool may =
+      (!monitor_ || MayStill("monitor", now)) && (!raw_ || MayStill("psync", now)) &&
+      (!pubsub_.subscribed() ||
+       (MayStill("subscribe", now) && MayStill("psubscribe", now) && MayStill("ssubscribe", now)));
+  if (!may) Fail("the policy no longer allows what this connection does");
+}
+
+void Conversation::OnCommandsKnown(const Now& now) {
+  if (finished_ || !held_back_ || awaited_ != answered_ || in_frame_) return;
+  held_back_ = false;
+  OnRequest({}, now);
+}
+
+// By the rules now in force, with channels that can't be told: which ones these are isn't kept.
+bool Conversation::MayStill(std::string_view command, const Now& now) const {
+  std::string bytes;
+  resp::WriteCommand({command, "?"}, bytes);
+  resp::CommandParser parser;
+  static_cast<void>(parser.Parse(bytes));
+  const auto may = [&](const policy::Rules& rules) {
+    const std::vector<resp::KeyRef> none;
+    const policy::Sender sender = SenderNow(now);
+    const policy::Request request{parser.command(), rules.table().Find(command), none,
+                                  resp::KeyStatus::kUnknown, sender};
+    return rules.Decide(request).action == policy::Action::kAllow;
+  };
+  const Gate& gate = *environment_.gate;
+  return may(*gate.rules) && (gate.pushed == nullptr || may(*gate.pushed));
 }
 
 // What one large command or reply needed isn't kept for the connection's life: idle ones are many.

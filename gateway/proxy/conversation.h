@@ -23,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,7 @@ struct ConversationLimits {
 // once.
 struct Gate {
   std::shared_ptr<const policy::Rules> rules;
+  std::shared_ptr<const policy::Rules> pushed;  // by the server agent; a command must pass both
 };
 
 // What all conversations of an agent may hold together, bytes: requests that aren't whole yet, and
@@ -68,6 +70,10 @@ class UnknownCommands {
  public:
   // A command of this name (as the client wrote it, of any length) was refused for it.
   virtual void OnUnknownCommand(std::string_view name) = 0;
+  // What a policy that lets unknown commands pass has to know of one. kAsking: that is found out,
+  // and Conversation::OnCommandsKnown is called then. kUntold: it can't be, for now.
+  enum class Name : std::uint8_t { kNotThere, kAsking, kUntold };
+  virtual Name LookUp(std::string_view name) = 0;
 
  protected:
   ~UnknownCommands() = default;
@@ -98,7 +104,7 @@ class Outlet {
 
 class Conversation {
  public:
-  // `user`: the Redis user that the connection starts with, where known.
+  // `user`: the Redis user that the connection starts with; empty where it isn't known.
   Conversation(const Environment& environment, Outlet& outlet, audit::Subject subject,
                std::string user);
   ~Conversation();
@@ -109,6 +115,11 @@ class Conversation {
   // The client sends no more. To be called once; requests may still be taken because of it.
   void OnRequestEnd(const Now& now);
   void OnReply(std::string_view bytes, const Now& now);  // from Redis's side
+  // The gate's policy is another one: ends a connection that does what it no longer may (MONITOR, a
+  // replication stream, subscriptions where it can't be told that all are still allowed).
+  void OnPolicyChanged(const Now& now);
+  // What a command is has been found out: goes on with what waits for it.
+  void OnCommandsKnown(const Now& now);
   // The connection is over, whichever side ended it: what is unanswered is recorded as such.
   void OnClosed();
 
@@ -138,7 +149,8 @@ class Conversation {
   struct Transaction {
     bool open = false;
     bool dirty = false;            // a command in it was denied
-    bool granted = false;          // Redis has answered +OK to one of its MULTIs
+    bool granted = false;          // Redis has answered +OK to one of its MULTIs, or is thought to
+    bool heard = false;            // it has
     std::uint32_t unanswered = 0;  // of its MULTIs
     std::int64_t generation = 0;
     std::uint64_t commands = 0;      // that are queued
@@ -159,6 +171,11 @@ class Conversation {
   bool TakeHead(std::string_view input, const Now& now, std::size_t& used);
   void TakeBody(std::string_view piece, bool end);
   void TakeProtocolError(const Now& now);
+  policy::Sender SenderNow(const Now& now) const;
+  policy::Decision Decide(const policy::Request& request) const;
+  bool NeedsMore(const policy::Request& head) const;
+  bool IsAsking(const resp::Command& command) const;
+  bool MayStill(std::string_view command, const Now& now) const;
   bool Examine(const policy::Request& request, std::size_t bytes, const Now& now);
   void Refuse(std::string_view text, bool disconnect, std::size_t bytes, const Now& now);
   void Admit(const resp::Command& command, resp::Verb verb, std::size_t bytes, const Now& now);
@@ -182,7 +199,8 @@ class Conversation {
   void NoteQueued(const resp::Command& command, resp::Verb verb, Slot& slot);
   void ReadEffect(const resp::Command& command, resp::Verb verb, Effect& effect) const;
   void Ask(const Effect& effect);
-  void Answer(const Effect& effect, bool granted, bool asked);
+  void Answer(const Effect& effect, bool granted, bool asked, bool heard);
+  static void NoteRefusal(std::string_view error, Effect& effect);
   void ApplyReply(const Slot& slot, bool granted);
   void ApplyMulti(const Slot& slot, bool granted);
   void EndTransaction();
@@ -217,6 +235,7 @@ class Conversation {
   const Environment environment_;
   Outlet& outlet_;
   const audit::Subject subject_;
+  const std::optional<IpAddress> ip_;  // of the client
 
   resp::CommandParser parser_;
   std::string held_;          // requests that aren't whole yet, or wait while paused_

@@ -229,6 +229,7 @@ void Conversation::EndReply(const resp::ReplyScanner::Frame& frame) {
       break;
   }
   const bool is_exec = slot.verb == Verb::kExec;
+  if (is_error) NoteRefusal(frame.text, slot);
   if (is_exec && frame.type == '*' && frame.elements > 0) return EndExecHeader(frame.elements);
   // EXEC without an array has executed nothing (WATCH).
   ApplyReply(slot, !is_error && !is_exec && !(frame.type == '+' && frame.text == "QUEUED"));

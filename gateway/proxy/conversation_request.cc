@@ -1,6 +1,7 @@
 // The request half of Conversation: client -> checkpoint -> Redis.
 #include <utility>
 
+#include "gateway/audit/redaction.h"
 #include "gateway/proxy/conversation.h"
 #include "gateway/proxy/fold.h"
 #include "resp/writer.h"
@@ -79,7 +80,7 @@ std::size_t Conversation::TakeRequests(std::string_view input, const Now& now) {
       case resp::ParseStatus::kHead:
         // Where more is here than may be looked at, the next Parse says so.
         if (TakeHead(rest, now, used)) break;
-        wait = rest.size() <= environment_.limits->request.max_inspected;
+        wait = held_back_ || rest.size() <= environment_.limits->request.max_inspected;
         used = 0;
         break;
       case resp::ParseStatus::kCommand:
@@ -123,7 +124,7 @@ bool Conversation::TakeCommand(std::string_view raw, const Now& now) {
     return true;
   }
   const resp::CommandInfo* info = environment_.gate->rules->table().Find(command);
-  if (info && HasToWait(command, info->verb)) {
+  if (HasToWait(command, info ? info->verb : Verb::kOther) || (!info && IsAsking(command))) {
     held_back_ = true;
     return false;
   }
@@ -131,7 +132,8 @@ bool Conversation::TakeCommand(std::string_view raw, const Now& now) {
   const resp::KeyStatus keys =
       info ? resp::ExtractKeys(*info, command, keys_) : resp::KeyStatus::kUnknown;
   if (!info) keys_.clear();
-  const policy::Request request{command, info, keys_, keys};
+  const policy::Sender sender = SenderNow(now);
+  const policy::Request request{command, info, keys_, keys, sender};
   // An EXEC with arguments ends a transaction, too (rejectCommand).
   const bool is_exec = info && info->verb == Verb::kExec;
   const bool is_meant = is_exec || (info && resp::ArityHolds(*info, command.argc()));
@@ -187,9 +189,15 @@ bool Conversation::TakeHead(std::string_view input, const Now& now, std::size_t&
       info ? resp::ExtractKeys(*info, command, keys_) : resp::KeyStatus::kUnknown;
   if (!info) keys_.clear();
   if (keys == resp::KeyStatus::kNeedMore) return false;
+  const policy::Sender sender = SenderNow(now);
+  const policy::Request request{command, info, keys_, keys, sender, parser_.arriving_bytes()};
+  if (NeedsMore(request)) return false;
+  if (HasToWait(command, Verb::kOther) || (!info && IsAsking(command))) {
+    held_back_ = true;
+    return false;
+  }
 
   ++number_;
-  const policy::Request request{command, info, keys_, keys};
   const bool allowed = Examine(request, 0, now);
   const std::size_t slots = queue_.size();
   if (allowed) Admit(command, Verb::kOther, 0, now);
@@ -253,27 +261,57 @@ void Conversation::TakeProtocolError(const Now& now) {
   PushLocal(parser_.error(), {.closes = true, .silent = silent}, 0, now);
 }
 
+policy::Sender Conversation::SenderNow(const Now& now) const {
+  return {user_.MayBe(), db_.MayBe(), subject_.client, ip_, now};
+}
+
+policy::Decision Conversation::Decide(const policy::Request& request) const {
+  const Gate& gate = *environment_.gate;
+  policy::Decision decision = gate.rules->Decide(request);
+  const bool untold =
+      request.info == nullptr && gate.rules->admits_unknown() && environment_.unknown != nullptr &&
+      environment_.unknown->LookUp(request.command.name()) == UnknownCommands::Name::kUntold;
+  if (untold) decision = gate.rules->RefuseUnknown();
+  if (decision.action != policy::Action::kAllow || gate.pushed == nullptr) return decision;
+  const policy::AuditSettings* const audit = decision.audit;
+  const policy::Decision pushed = gate.pushed->Decide(request);
+  if (pushed.action != policy::Action::kAllow) decision = pushed;
+  decision.audit = audit;  // what is recorded here is this agent's own business
+  return decision;
+}
+
+// Another name for a command that the policy denies must not pass as an unknown one.
+bool Conversation::IsAsking(const resp::Command& command) const {
+  return environment_.unknown != nullptr && environment_.gate->rules->admits_unknown() &&
+         environment_.unknown->LookUp(command.name()) == UnknownCommands::Name::kAsking;
+}
+
+bool Conversation::NeedsMore(const policy::Request& head) const {
+  const Gate& gate = *environment_.gate;
+  return gate.rules->NeedsMore(head) || (gate.pushed && gate.pushed->NeedsMore(head));
+}
+
 // Policy and audit. False: the command was refused and answered.
 bool Conversation::Examine(const policy::Request& request, std::size_t bytes, const Now& now) {
-  const policy::Rules& rules = *environment_.gate->rules;
   audit::Recorder& recorder = *environment_.recorder;
-  policy::Decision decision = rules.Decide(request);
+  policy::Decision decision = Decide(request);
   const bool unrecordable = decision.action == policy::Action::kAllow && !recorder.healthy();
   if (unrecordable) {
     decision.action = decision.would = policy::Action::kDeny;
     decision.rule = "audit";
   }
   record_.clear();
-  if (recorder.enabled() && recorder.Wants(rules.audit(), request, decision)) {
-    recorder.BeginCommand(rules.audit(),
-                          {subject_, number_, user_.value(), db_.value(), client_name_.value(),
+  if (recorder.enabled() && recorder.Wants(*decision.audit, request, decision)) {
+    recorder.BeginCommand(*decision.audit,
+                          {subject_, number_, user_.granted(), db_.value(), client_name_.value(),
                            request, decision, now.wall_us},
                           record_);
   }
   if (decision.action == policy::Action::kAllow) return true;
   if (request.info == nullptr && environment_.unknown != nullptr)
     environment_.unknown->OnUnknownCommand(request.command.name());
-  const std::string_view name = request.info ? request.info->name : request.command.name();
+  const std::string_view name =
+      request.info ? request.info->name : audit::TellableName(request.command.name());
   Refuse(unrecordable ? std::string(kAuditBroken) : policy::DenialText(decision, name),
          decision.action == policy::Action::kDisconnect, bytes, now);
   return false;

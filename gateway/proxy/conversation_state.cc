@@ -43,10 +43,17 @@ bool IsUnansweredReplconf(const resp::Command& command) {
 }  // namespace
 
 // Some versions of Redis answer AUTH out of step (a module or a thread decides): then nothing that
-// came before may be without its reply. What Redis would queue isn't run before EXEC.
+// came before may be without its reply. Nor is a command judged by its user or database while Redis
+// hasn't said which that is. What Redis would queue isn't run before EXEC.
 bool Conversation::HasToWait(const resp::Command& command, Verb verb) const {
-  const bool logs_in = verb == Verb::kAuth || (verb == Verb::kHello && command.argc() > 2);
-  return logs_in && awaited_ != answered_ && !transaction_.open && !raw_ && !request_end_;
+  if (awaited_ == answered_ || transaction_.open || raw_ || request_end_) return false;
+  if (verb == Verb::kAuth || (verb == Verb::kHello && command.argc() > 2)) return true;
+  const auto asks = [this](auto question) {
+    const Gate& gate = *environment_.gate;
+    return (gate.rules.get()->*question)() || (gate.pushed && (gate.pushed.get()->*question)());
+  };
+  return (user_.pending() && asks(&policy::Rules::asks_for_users)) ||
+         (db_.pending() && asks(&policy::Rules::asks_for_databases));
 }
 
 // What CLIENT REPLY asks for.
@@ -129,7 +136,11 @@ void Conversation::NoteEffects(const resp::Command& command, Verb verb, Slot& sl
     case Verb::kReset:
       EndTransaction();
       db_.Ask(0);
-      user_.Ask(first_user_);
+      if (first_user_.empty()) {
+        user_.AskLoosely({});
+      } else {
+        user_.Ask(first_user_);
+      }
       client_name_.Ask({});
       break;
     case Verb::kQuit:
@@ -169,6 +180,9 @@ void Conversation::NoteExec(Slot& slot) {
   if (transaction_.dirty) {
     slot.kind = Slot::Kind::kAborted;
   } else if (transaction_.plan != nullptr) {
+    // Before what is asked for now, which may yet make all sure.
+    db_.EndPlan(transaction_.heard);
+    user_.EndPlan(transaction_.heard);
     slot.exec = std::move(transaction_.plan);
     for (const ExecPlan::Item& item : slot.exec->items) {
       Ask(item.effect);
@@ -180,6 +194,8 @@ void Conversation::NoteExec(Slot& slot) {
 
 void Conversation::EndTransaction() {
   transaction_.open = transaction_.dirty = false;
+  db_.EndPlan(transaction_.heard);
+  user_.EndPlan(transaction_.heard);
   if (transaction_.plan == nullptr) return;
   planned_ -= transaction_.plan->items.size();
   transaction_.plan.reset();
@@ -198,6 +214,9 @@ void Conversation::NoteQueued(const resp::Command& command, Verb verb, Slot& slo
     case Verb::kClientSetname:
       ReadEffect(command, verb, slot);
       item.effect = slot;
+      if (verb == Verb::kSelect) db_.Plan(slot.number);
+      if (verb == Verb::kAuth) user_.Plan(slot.text);
+      if (slot.logins > 0) user_.PlanLoosely();
       break;
     case Verb::kMonitor:
       break;
@@ -238,6 +257,7 @@ void Conversation::ReadEffect(const resp::Command& command, Verb verb, Effect& e
       for (std::size_t i = 2; i + 1 < command.argc(); ++i) {
         if (EqualsFolded(command.arg(i), "auth") && i + 2 < command.argc()) {
           effect.text = command.arg(i + 1).substr(0, kMaxNoted);
+          effect.logins = static_cast<std::uint8_t>(std::min(effect.logins + 1, 2));
           i += 2;
         } else if (EqualsFolded(command.arg(i), "setname")) {
           effect.name = command.arg(++i).substr(0, kMaxNoted);
@@ -260,7 +280,11 @@ void Conversation::Ask(const Effect& effect) {
     case Verb::kClientSetname:
       return client_name_.Ask(effect.text);
     case Verb::kHello:
-      user_.Ask(effect.text);
+      if (effect.logins > 0) {
+        user_.AskLoosely(effect.text);
+      } else {
+        user_.Ask(effect.text);
+      }
       client_name_.Ask(effect.name);
       return;
     default:
@@ -268,11 +292,11 @@ void Conversation::Ask(const Effect& effect) {
   }
 }
 
-// `asked`: there was an Ask for it.
-void Conversation::Answer(const Effect& effect, bool granted, bool asked) {
-  const auto answer = [granted, asked](auto& claim, const auto& value) {
+// `asked`: there was an Ask for it. `heard`: there was a reply.
+void Conversation::Answer(const Effect& effect, bool granted, bool asked, bool heard) {
+  const auto answer = [=](auto& claim, const auto& value) {
     if (asked) {
-      claim.Answer(value, granted);
+      claim.Answer(value, granted, heard);
     } else if (granted) {
       claim.Grant(value);
     }
@@ -286,7 +310,12 @@ void Conversation::Answer(const Effect& effect, bool granted, bool asked) {
       return answer(client_name_, effect.text);
     case Verb::kHello:
       if (granted && (effect.number == 2 || effect.number == 3)) protocol_ = effect.number;
-      answer(user_, effect.text);
+      // Redis logs in while it reads the options, and may then refuse one (helloCommand).
+      if (asked && effect.logins > 0 && !granted) {
+        user_.AnswerVaguely();
+      } else {
+        answer(user_, effect.text);
+      }
       answer(client_name_, effect.name);
       return;
     case Verb::kMonitor:
@@ -295,6 +324,12 @@ void Conversation::Answer(const Effect& effect, bool granted, bool asked) {
     default:
       return;
   }
+}
+
+// helloCommand looks at the protocol first, and a login that fails changes nothing.
+void Conversation::NoteRefusal(std::string_view error, Effect& effect) {
+  if (error.starts_with("NOPROTO") || (effect.logins == 1 && error.starts_with("WRONGPASS")))
+    effect.logins = 0;
 }
 
 // What a reply says about the connection's state; an error takes back what was assumed when the
@@ -311,16 +346,16 @@ void Conversation::ApplyReply(const Slot& slot, bool granted) {
       if (granted) intake_ = Intake::kClosed;
       return;
     case Verb::kReset:
-      db_.Answer(0, granted);
-      user_.Answer(first_user_, granted);
-      client_name_.Answer({}, granted);
+      db_.Answer(0, granted, !slot.silent);
+      user_.Answer(first_user_, granted, !slot.silent, !first_user_.empty());
+      client_name_.Answer({}, granted, !slot.silent);
       if (!granted) return;
       protocol_ = 2;
       monitor_ = false;
       pubsub_.Clear();
       return;
     default:
-      return Answer(slot, granted, !slot.queued);
+      return Answer(slot, granted, !slot.queued, !slot.silent);
   }
 }
 
@@ -328,13 +363,14 @@ void Conversation::ApplyMulti(const Slot& slot, bool granted) {
   if (slot.number != transaction_.generation) return;  // of a transaction that is over
   --transaction_.unanswered;
   transaction_.granted = transaction_.granted || granted;
+  transaction_.heard = transaction_.heard || (granted && !slot.silent);
   if (!transaction_.granted && transaction_.unanswered == 0) EndTransaction();
 }
 
 // What has no reply by now was granted or not as a whole.
 void Conversation::SettleRest(ExecPlan& plan, bool granted) {
   for (; plan.done < plan.items.size(); ++plan.done)
-    Answer(plan.items[plan.done].effect, granted, true);
+    Answer(plan.items[plan.done].effect, granted, true, !granted);
 }
 
 // EXEC's array has begun. Its elements are looked at one by one: between them there may be pushes,
@@ -362,7 +398,9 @@ void Conversation::EndExecReply(const resp::ReplyScanner::Frame& frame, Verb con
   } else if (IsOutOfBand(frame, confirmed)) {
     return pubsub_.Confirm(confirmed, frame.last_integer);
   } else if (item != nullptr) {
-    Answer(item->effect, frame.type != '-' && frame.type != '!', true);
+    const bool granted = frame.type != '-' && frame.type != '!';
+    if (!granted) NoteRefusal(frame.text, item->effect);
+    Answer(item->effect, granted, true, true);
   }
   if (item != nullptr) ++plan->done;
   ++slot.executed;

@@ -24,6 +24,9 @@ struct Effect {
   std::int64_t number = 0;
   std::string text;  // AUTH, HELLO: the user asked for. CLIENT SETNAME: the name
   std::string name;  // HELLO: the client's name asked for
+  // HELLO: how often it logs in, 2 for more. Once it is refused: whether it may have done so all
+  // the same.
+  std::uint8_t logins = 0;
 };
 
 // The commands of a transaction that do more than give one reply, in order.

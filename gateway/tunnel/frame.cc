@@ -16,6 +16,7 @@ enum class HelloType : std::uint8_t {
   kMaxUnanswered = 6,
   kSilence = 7,
   kIdentity = 8,
+  kFeatures = 9,
 };
 
 template <class T>
@@ -82,6 +83,8 @@ bool ReadHelloField(HelloType type, ByteView value, HelloPayload& hello) {
       return number(hello.silence_ms);
     case HelloType::kIdentity:
       return text(hello.identity);
+    case HelloType::kFeatures:
+      return number(hello.features);
   }
   return true;  // from a newer version: skipped
 }
@@ -170,6 +173,7 @@ std::vector<std::byte> EncodeHello(const HelloPayload& hello) {
   AppendNumberTlv(out, HelloType::kMaxUnanswered, hello.max_unanswered);
   AppendNumberTlv(out, HelloType::kSilence, hello.silence_ms);
   AppendTextTlv(out, HelloType::kIdentity, hello.identity);
+  AppendNumberTlv(out, HelloType::kFeatures, hello.features);
   return out;
 }
 
@@ -204,6 +208,18 @@ std::optional<ResumePayload> DecodeResume(ByteView payload) {
   resume.handled = LoadBigEndian<std::uint64_t>(at + 4);
   std::copy_n(at + 12, resume.proof.size(), resume.proof.begin());
   return resume;
+}
+
+std::vector<std::byte> EncodePolicy(const PolicyPayload& policy) {
+  std::vector<std::byte> out(4 + policy.piece.size());
+  StoreBigEndian<std::uint32_t>(out.data(), policy.generation);
+  std::ranges::copy(AsBytes(policy.piece), out.begin() + 4);
+  return out;
+}
+
+std::optional<PolicyPayload> DecodePolicy(ByteView payload) {
+  if (payload.size() < 4) return std::nullopt;
+  return PolicyPayload{LoadBigEndian<std::uint32_t>(payload.data()), AsText(payload.subspan(4))};
 }
 
 std::vector<std::byte> EncodeResumed(const ResumedPayload& resumed) {

@@ -35,17 +35,20 @@ enum class FrameType : std::uint8_t {
   kResume = 0x0B,
   kResumed = 0x0C,
   kGoaway = 0x0D,
+  kPolicy = 0x0E,
 };
 
 inline constexpr std::uint8_t kFlagFin = 0x01;   // DATA: the sender's last of this stream
 inline constexpr std::uint8_t kFlagPong = 0x01;  // PING: an answer
+inline constexpr std::uint8_t kFlagLast = 0x01;  // POLICY: the last piece of a text
 inline constexpr std::size_t kFrameHeaderSize = 8;
 inline constexpr std::size_t kMaxRecord = 16 * 1024;  // plaintext of a record, bytes
 inline constexpr std::size_t kMaxPayload = kMaxRecord - kFrameHeaderSize;
 
 // Frames with an implicit sequence number: they are acknowledged, and sent again after a resume.
 constexpr bool IsReplayed(FrameType type) {
-  return (type >= FrameType::kData && type <= FrameType::kMaxStreams) || type == FrameType::kGoaway;
+  return (type >= FrameType::kData && type <= FrameType::kMaxStreams) ||
+         type == FrameType::kGoaway || type == FrameType::kPolicy;
 }
 
 struct FrameHeader {
@@ -101,7 +104,9 @@ struct HelloPayload {
   std::uint32_t max_unanswered = 0;  // 6: (server) OPENs that may wait for an answer at once
   std::uint32_t silence_ms = 0;      // 7: the sender takes the peer for dead after this silence
   std::string identity;              // 8: (server) the name by which it knows the client agent
+  std::uint32_t features = 0;        // 9: bits, see kFeature...
 };
+inline constexpr std::uint32_t kFeaturePolicy = 1;  // (client) takes POLICY
 std::vector<std::byte> EncodeHello(const HelloPayload& hello);
 std::optional<HelloPayload> DecodeHello(ByteView payload);
 
@@ -114,6 +119,16 @@ struct ResumePayload {
 };
 std::vector<std::byte> EncodeResume(const ResumePayload& resume);
 std::optional<ResumePayload> DecodeResume(ByteView payload);
+
+// POLICY: u32 generation | a piece of the text that the server agent's policy was read from.
+struct PolicyPayload {
+  std::uint32_t generation = 0;  // of the text, from 1
+  std::string_view piece;        // view into the payload
+};
+inline constexpr std::size_t kMaxPolicy = 1024 * 1024;           // bytes of a text
+inline constexpr std::size_t kMaxPolicyPiece = kMaxPayload - 4;  // that a frame can have
+std::vector<std::byte> EncodePolicy(const PolicyPayload& policy);
+std::optional<PolicyPayload> DecodePolicy(ByteView payload);
 
 // RESUMED: u32 epoch | u64 handled. Epoch 0: the server knows no such session.
 struct ResumedPayload {

@@ -8,8 +8,6 @@ namespace redwall::tunnel {
 namespace {
 
 constexpr std::size_t kQuantum = kMaxPayload;  // bytes a stream sends before the next one's turn
-constexpr std::size_t kUnsentGoal =
-    64 * 1024;  // framed ahead of the socket; more would spoil the turns
 constexpr std::size_t kAckBytes = 64 * 1024;  // received before an ACK is worth a record of its own
 constexpr std::uint64_t kAckFrames = 128;
 
@@ -41,6 +39,8 @@ std::string_view Describe(SessionError error) {
       return "the peer resumes another session or attempt than it may";
     case SessionError::kUnknownSession:
       return "the server agent doesn't know the session any more";
+    case SessionError::kBadPolicy:
+      return "the peer sent a policy that is too large, or its pieces out of order";
   }
   return "unknown";
 }
@@ -138,7 +138,7 @@ void Session::Finish(StreamId id) {
 }
 
 std::size_t Session::held_bytes() const {
-  std::size_t held = log_.size_bytes();
+  std::size_t held = log_.size_bytes() + (policy_ ? policy_->size() - policy_framed_ : 0);
   for (const auto& [id, stream] : streams_) held += stream.pending.size();
   return held;
 }
@@ -217,9 +217,10 @@ bool Session::HasOutput() const {
   if (dead_) return false;
   if (!attached_) return resume_proof_.has_value();
   if (!hello_sent_) return options_.role == Role::kClient || ready_;
-  return resumed_due_ || log_.unsent_bytes() > 0 || CanPump() || pong_.has_value() || ping_due_ ||
-         !credit_queue_.empty() || closed_unannounced_ > 0 || SessionCreditDue() ||
-         unacked_bytes_ >= kAckBytes || received_frames_ - acked_frames_ >= kAckFrames;
+  return resumed_due_ || log_.unsent_bytes() > 0 || CanPump() || CanPumpPolicy() ||
+         pong_.has_value() || ping_due_ || !credit_queue_.empty() || closed_unannounced_ > 0 ||
+         SessionCreditDue() || unacked_bytes_ >= kAckBytes ||
+         received_frames_ - acked_frames_ >= kAckFrames;
 }
 
 std::size_t Session::Fill(MutableBytes out) {
@@ -228,6 +229,7 @@ std::size_t Session::Fill(MutableBytes out) {
   std::size_t size = FillControl(out);
   if (ready_ && attached_) {
     PumpCredits();
+    PumpPolicy();
     PumpStreams();
     size += log_.TakeUnsent(out.subspan(size));
     NotifyWritable();
@@ -267,7 +269,8 @@ std::size_t Session::FillHello(MutableBytes out) {
       FrameType::kHello, 0,
       EncodeHello({options_.name, options_.version, limits.stream_window, limits.session_window,
                    server ? limits.max_streams : 0, server ? limits.max_unanswered : 0,
-                   limits.dead_after_ms, server ? options_.peer_identity : std::string()}),
+                   limits.dead_after_ms, server ? options_.peer_identity : std::string(),
+                   options_.takes_policy ? kFeaturePolicy : 0}),
       out.data());
   if (!server) return size;
   std::byte payload[20];

@@ -41,6 +41,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -88,6 +89,7 @@ enum class SessionError : std::uint8_t {
   kSilent,
   kBadResume,       // for another session, another attempt, or one that can't be resumed
   kUnknownSession,  // the server has forgotten it
+  kBadPolicy,       // a policy that is too large, or whose pieces are out of order
 };
 std::string_view Describe(SessionError error);  // a sentence
 
@@ -111,6 +113,9 @@ class SessionHandler {
   // `refusal`.
   virtual StreamHandler* OnOpen(StreamId stream, const OpenPayload& open, ResetCode& refusal) = 0;
   virtual void OnGoaway(ResetCode code, std::uint32_t drain_ms) = 0;
+  // Client that takes policies: the text of the server agent's, whole; empty: there is none (any
+  // more).
+  virtual void OnPolicy(std::string) {}
 
  protected:
   ~SessionHandler() = default;
@@ -128,6 +133,7 @@ class Session {
     std::uint32_t linger_ms = 0;
     SessionLimits limits;
     StreamId first_stream = 1;  // client: odd. Only a test starts near the last.
+    bool takes_policy = false;  // client: asks for OnPolicy
   };
   static constexpr std::size_t kHighWater =
       256 * 1024;  // backlog at which an owner stops its source
@@ -186,6 +192,13 @@ class Session {
   // peer is sent RST with this code.
   void Close(StreamId stream, ResetCode code);
 
+  // Server, once ready(): whether the peer asked for policies.
+  bool peer_takes_policy() const { return (peer_.features & kFeaturePolicy) != 0; }
+  // Server: the peer is to enforce the policy of this text (at most kMaxPolicy bytes; null or
+  // empty: none), in place of the one before. Goes in pieces between what streams send; one that
+  // isn't out when the next is given may never arrive. Ignored where the peer didn't ask.
+  void SendPolicy(std::shared_ptr<const std::string> text);
+
   // No new streams from now on; those that are open may go on for drain_ms.
   void GoAway(ResetCode code, std::uint32_t drain_ms);
   bool going_away() const { return going_away_; }
@@ -226,6 +239,8 @@ class Session {
 
  private:
   static constexpr StreamId kLastStream = 0x7fffffff;
+  // Framed ahead of the socket; more would spoil the turns.
+  static constexpr std::size_t kUnsentGoal = 64 * 1024;
   static constexpr std::uint64_t kMaxCredit = 0x7fffffff;  // as in HTTP/2, RFC 9113 section 6.9.1
 
   struct Stream {
@@ -264,6 +279,10 @@ class Session {
   void BecomeReady();
   // session_resume.cc
   SessionError HandleResumed(ByteView payload);
+  // session_policy.cc
+  SessionError HandlePolicy(const FrameHeader& header, ByteView payload);
+  bool CanPumpPolicy() const;
+  void PumpPolicy();
   // session_flow.cc
   void InitWindow(Stream& stream);
   void ReturnCredit(StreamId id, Stream* stream, std::size_t bytes);
@@ -334,6 +353,12 @@ class Session {
   std::int64_t ping_sent_ms_ = 0;
   bool pong_awaited_ = false;
   bool round_trip_wanted_ = false;  // a stream's window is in use
+
+  std::uint32_t policy_generation_ = 0;        // of the last text that was sent, or came
+  std::shared_ptr<const std::string> policy_;  // server: not framed to its end; null: none
+  std::size_t policy_framed_ = 0;              // of its bytes
+  std::string policy_received_;                // client: the pieces so far
+  bool policy_whole_ = true;                   // client: no piece of this generation is due
 
   bool attached_ = true;
   std::uint64_t transports_lost_ = 0;

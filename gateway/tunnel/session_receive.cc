@@ -83,7 +83,7 @@ SessionError Session::HandleFrame(const FrameHeader& header, ByteView payload) {
     case FrameType::kCredit:
       return HandleCredit(header, payload);
     default:
-      if (header.type > FrameType::kGoaway) return SessionError::kUnknownFrame;
+      if (header.type > FrameType::kPolicy) return SessionError::kUnknownFrame;
       return header.stream == 0 ? HandleControl(header, payload) : SessionError::kBadFrame;
   }
 }
@@ -107,6 +107,8 @@ SessionError Session::HandleControl(const FrameHeader& header, ByteView payload)
       return HandleSession(payload);
     case FrameType::kGoaway:
       return HandleGoaway(payload);
+    case FrameType::kPolicy:
+      return HandlePolicy(header, payload);
     case FrameType::kResume:  // begins a transport: PeekResume
       return SessionError::kUnexpectedFrame;
     case FrameType::kResumed:

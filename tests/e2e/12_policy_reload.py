@@ -39,8 +39,8 @@ WRONG = [  # (the policy, what the sentence must name)
     (START + '"mode": "dry"}', ["mode", "dry", "observe"]),
     (
         START + '"rules": [{"id": "a", "action": "deny", "commands": ["get"], '
-        '"rate": {"per_second": 1}}]}',
-        ["rules[0].rate", "not supported"],
+        '"rate": {"per_minute": 1}}]}',
+        ["rules[0].rate", "per_second"],
     ),
     (START + '"rules": 7}', ["rules", "array"]),
     (START + '"version": 1}', ["version"]),

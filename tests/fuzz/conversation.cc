@@ -17,7 +17,12 @@
 namespace redwall {
 namespace {
 
-constexpr std::string_view kPolicy = R"({"version": 1, "default": "allow", "rules": [
+constexpr std::string_view kPolicy = R"({"version": 1, "default": "allow", "unknown": "allow",
+  "rules": [
+  {"id": "db", "action": "deny", "commands": ["set", "get"], "databases": [5]},
+  {"id": "u", "action": "deny", "commands": ["del"], "users": ["eve"]},
+  {"id": "big", "action": "deny", "commands": ["append"], "max_bytes": 100},
+  {"id": "arg", "action": "deny", "commands": ["echo"], "arguments": {"any": "no"}},
   {"id": "d", "action": "deny", "commands": ["flushall", "@dangerous"], "keys": ["secret:*"]},
   {"id": "w", "action": "deny", "commands": ["flushall", "keys"]},
   {"id": "x", "action": "disconnect", "commands": ["shutdown"]}]})";
@@ -27,6 +32,17 @@ struct Wire final : proxy::Outlet {
   void ToRedis(std::string_view bytes) override { to_redis.append(bytes); }
   void ToClient(std::string_view bytes) override { to_client.append(bytes); }
   std::string to_redis, to_client;
+};
+
+// Names are found out one at a time: each is asked for once, and then not there.
+struct Names final : proxy::UnknownCommands {
+  void OnUnknownCommand(std::string_view) override {}
+  Name LookUp(std::string_view name) override {
+    if (name == known) return Name::kNotThere;
+    known = name;
+    return name.size() > 8 ? Name::kUntold : Name::kAsking;
+  }
+  std::string known;
 };
 
 struct Site {
@@ -42,14 +58,15 @@ std::shared_ptr<const policy::Rules> MakeRules() {
 }
 
 void Run(std::string_view input) {
-  static const proxy::Gate gate{MakeRules()};
+  static const proxy::Gate gate{MakeRules(), MakeRules()};
   audit::Recorder recorder({.side = "client", .agent = "fuzz"}, nullptr);
   proxy::ConversationLimits limits;
   limits.request.max_inspected = 4096;
   limits.request.stream_threshold = 64;
   limits.max_pending = 32;
   proxy::Budget budget{.limit = 1 << 20};
-  const proxy::Environment environment{&gate, &recorder, &limits, {}, &budget};
+  Names names;
+  const proxy::Environment environment{&gate, &recorder, &limits, {}, &budget, &names};
   Site near(environment), far(environment);
   Now now;
   while (input.size() > 1) {
@@ -66,6 +83,9 @@ void Run(std::string_view input) {
     near.conversation.OnReply(std::exchange(far.wire.to_client, {}), now);
     far.wire.to_redis.clear();
     near.wire.to_client.clear();
+    if (head > 250) near.conversation.OnPolicyChanged(now);
+    near.conversation.OnCommandsKnown(now);
+    far.conversation.OnCommandsKnown(now);
     if (near.conversation.finished()) near.conversation.OnClosed();
     if (budget.used > budget.limit + 2 * proxy::Budget::kFairShare) std::abort();
   }

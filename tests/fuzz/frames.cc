@@ -1,10 +1,10 @@
 // A session against a peer that sends anything. First byte of the input: bit 0 chooses the role,
 // bit 1 says whether the handshake has been done, bit 2 whether the owner is slow to take its
-// bytes, bit 3 whether an owner's reactions may lose the transport. The rest is records, each
-// `u16be length | frames`; a length over 32,767 loses the transport first, and a client then asks
-// to resume. A record that is one RESUME is taken for the first of a new transport. Whatever comes,
-// nothing may crash, memory stays within its limits, and a session that has failed says nothing
-// more, one without a transport nothing but RESUME.
+// bytes, bit 3 whether an owner's reactions may lose the transport, bit 4 whether a client takes
+// policies. The rest is records, each `u16be length | frames`; a length over 32,767 loses the
+// transport first, and a client then asks to resume. A record that is one RESUME is taken for the
+// first of a new transport. Whatever comes, nothing may crash, memory stays within its limits, and
+// a session that has failed says nothing more, one without a transport nothing but RESUME.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -45,11 +46,12 @@ class Echo final : public StreamHandler {
 
 class Owner final : public SessionHandler {
  public:
-  Owner(Role role, bool slow, bool breaks)
+  Owner(Role role, bool slow, bool breaks, bool takes_policy)
       : role_(role),
         slow_(slow),
         breaks_(breaks),
-        session_({role, "fuzz", "1", "peer", {}, 60000, Limits()}, *this) {}
+        takes_policy_(takes_policy),
+        session_({role, "fuzz", "1", "peer", {}, 60000, Limits(), 1, takes_policy}, *this) {}
 
   static SessionLimits Limits() {
     SessionLimits limits;
@@ -63,6 +65,13 @@ class Owner final : public SessionHandler {
 
   void OnReady() override { Open(); }
   void OnGoaway(ResetCode, std::uint32_t) override { session_.GoAway(ResetCode::kShutdown, 0); }
+  void OnPolicy(std::string text) override {
+    Require(role_ == Role::kClient && takes_policy_ && text.size() <= kMaxPolicy);
+    Break();
+  }
+  void Push(std::size_t size) {
+    session_.SendPolicy(std::make_shared<const std::string>(size % (kMaxPolicy + 1), 'p'));
+  }
   StreamHandler* OnOpen(StreamId id, const OpenPayload& open, ResetCode& refusal) override {
     if (open.route == "none") {
       refusal = ResetCode::kUnknownRoute;
@@ -176,7 +185,7 @@ class Owner final : public SessionHandler {
 
  private:
   const Role role_;
-  const bool slow_, breaks_;
+  const bool slow_, breaks_, takes_policy_;
   bool broken_ = false;
   std::map<StreamId, std::unique_ptr<Echo>> streams_;
   StreamId next_ = 1;
@@ -205,6 +214,8 @@ void Echo::OnData(ByteView bytes) {
       return owner_.Open();
     case 'B':
       return owner_.Break();
+    case 'P':
+      return owner_.Push(bytes.size() * bytes.size());
     case 'T':
       return owner_.session().Consumed(id_, bytes.size());
     default:
@@ -215,8 +226,9 @@ void Echo::OnFinish() { owner_.Leave(id_); }
 void Echo::OnReset(ResetCode) { owner_.Close(id_, ResetCode::kNone); }
 void Echo::OnWritable() { owner_.session().Send(id_, AsBytes("writable")); }
 
-std::vector<std::byte> Handshake(Role role) {
-  const auto hello = EncodeHello({"p", "1", 16384, 65536, 16, 4, 0, "me"});
+std::vector<std::byte> Handshake(Role role, bool takes_policy) {
+  const auto hello =
+      EncodeHello({"p", "1", 16384, 65536, 16, 4, 0, "me", takes_policy ? kFeaturePolicy : 0});
   std::vector<std::byte> record(kFrameHeaderSize);
   WriteHeader({FrameType::kHello, 0, static_cast<std::uint16_t>(hello.size()), 0}, record.data());
   record.insert(record.end(), hello.begin(), hello.end());
@@ -233,9 +245,10 @@ std::vector<std::byte> Handshake(Role role) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const Role role = (data[0] & 1) != 0 ? Role::kServer : Role::kClient;
-  Owner owner(role, (data[0] & 4) != 0, (data[0] & 8) != 0);
+  const bool takes_policy = (data[0] & 16) != 0;
+  Owner owner(role, (data[0] & 4) != 0, (data[0] & 8) != 0, takes_policy);
   ByteView rest = std::as_bytes(std::span(data + 1, size - 1));
-  if ((data[0] & 2) != 0) Require(owner.Give(Handshake(role)));
+  if ((data[0] & 2) != 0) Require(owner.Give(Handshake(role, takes_policy)));
   while (rest.size() >= 2) {
     const std::uint16_t number = LoadBigEndian<std::uint16_t>(rest.data());
     const std::size_t length = std::min<std::size_t>(number & 0x7fff, rest.size() - 2);

@@ -159,3 +159,18 @@ TEST_CASE("the kept second is not used for another one") {
   CHECK(timestamp.Format(6 * kSecond) == "1970-01-01T00:00:06.000000Z");
   CHECK(timestamp.Format(5 * kSecond) == "1970-01-01T00:00:05.000000Z");
 }
+
+TEST_CASE("every byte in every place of a long string is written as it is alone") {
+  for (int byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    std::string alone;
+    AppendString(std::string_view(&c, 1), 100, alone);
+    const std::string inner = alone.substr(1, alone.size() - 2);
+    for (std::size_t at = 0; at < 20; ++at) {
+      std::string text(20, 'x'), out;
+      text[at] = c;
+      AppendString(text, 100, out);
+      CHECK(out == "\"" + std::string(at, 'x') + inner + std::string(19 - at, 'x') + "\"");
+    }
+  }
+}

@@ -7,60 +7,35 @@
 #include <cstdio>
 
 #include "tests/gateway/audit/recorder_harness.h"
+#include "tests/gateway/policy/test_request.h"
 
 using namespace redwall::audit;
 
 TEST_CASE("on a full disk the recorder is not healthy, keeps what fits and counts the rest") {
-  Recorder recorder({"server", "x", 300}, Open("/dev/full"));
+  Recorder recorder({"server", "x"}, Open("/dev/full", 300));
   recorder.Record({"start", {}, 0});
   CHECK(recorder.healthy());
-  recorder.Flush();
+  recorder.Flush({});
   CHECK(!recorder.healthy());
-  CHECK(recorder.last_error().find("No space left on device") != std::string::npos);
-  recorder.Flush();
+  CHECK(recorder.trouble().find("No space left on device") != std::string::npos);
+  recorder.Flush({});
   CHECK(!recorder.healthy());
-  CHECK(!recorder.Reopen());
+  CHECK(!recorder.Reopen({}));
 }
-
-namespace {
-
-// A pipe that holds little, so that the sink takes lines in pieces.
-struct SmallPipe {
-  SmallPipe() {
-    REQUIRE(mkfifo(path.c_str(), 0600) == 0);
-    reader = open(path.c_str(), O_RDONLY | O_NONBLOCK);
-    REQUIRE(reader >= 0);
-    fcntl(reader, F_SETPIPE_SZ, 4096);
-  }
-  ~SmallPipe() { close(reader); }
-  std::string Drain() {
-    std::string out;
-    char piece[4096];
-    for (ssize_t n; (n = read(reader, piece, sizeof piece)) > 0;)
-      out.append(piece, static_cast<std::size_t>(n));
-    return out;
-  }
-
-  TempFolder folder;
-  std::string path = folder.File("pipe");
-  int reader = -1;
-};
-
-}  // namespace
 
 TEST_CASE("a line that the sink took in pieces is whole, and nothing is written twice") {
   SmallPipe pipe;
-  Recorder recorder({"server", "x", 1 << 20}, Open(pipe.path));
+  Recorder recorder({"server", "x"}, Open(pipe.path, 1 << 20));
   constexpr int kCount = 100;
   for (int i = 0; i < kCount; ++i) recorder.Record({"e", {{"text", std::string(300, 'x')}}, 0});
   std::string text;
   int rounds = 0;
   do {
-    recorder.Flush();
+    recorder.Flush({});
     text += pipe.Drain();
   } while (!recorder.healthy() && ++rounds < 1000);
   CHECK(rounds > 2);
-  CHECK(recorder.last_error() == "");
+  CHECK(recorder.trouble() == "");
   std::size_t at = 0;
   for (int i = 0; i < kCount; ++i) {
     const std::size_t end = text.find('\n', at);
@@ -73,22 +48,22 @@ TEST_CASE("a line that the sink took in pieces is whole, and nothing is written 
 
 TEST_CASE("lines that are lost become one gap record with their number and the cause") {
   SmallPipe pipe;
-  Recorder recorder({"server", "x", 2000}, Open(pipe.path));
+  Recorder recorder({"server", "x"}, Open(pipe.path, 2000));
   int recorded = 0;
   while (recorder.healthy()) {  // fill the pipe
     recorder.Record({"e", {{"text", std::string(300, 'x')}}, 5000000});
     ++recorded;
-    recorder.Flush();
+    recorder.Flush({6000000, 6000000});
   }
   for (int i = 0; i < 50; ++i, ++recorded) recorder.Record({"late", {}, 6000000});
   std::string text;
   for (int i = 0; i < 100 && !recorder.healthy(); ++i) {
     text += pipe.Drain();
-    recorder.Flush();
+    recorder.Flush({6000000, 6000000});
   }
   CHECK(recorder.healthy());
   recorder.Record({"after", {}, 7000000});
-  recorder.Flush();
+  recorder.Flush({6000000, 6000000});
   text += pipe.Drain();
 
   int lines = 0, lost = 0, seq = 0;
@@ -135,7 +110,7 @@ TEST_CASE("after a rename, reopening loses no line") {
   harness.recorder.Record({"one", {}, 0});
   REQUIRE(rename(harness.path.c_str(), harness.folder.File("old").c_str()) == 0);
   harness.recorder.Record({"two", {}, 0});
-  CHECK(harness.recorder.Reopen());
+  CHECK(harness.recorder.Reopen({}));
   harness.recorder.Record({"three", {}, 0});
   const auto lines = harness.Lines();
   REQUIRE(lines.size() == 1);
@@ -147,9 +122,9 @@ TEST_CASE("after a rename, reopening loses no line") {
 
 TEST_CASE("a line that was half written is written whole after reopening elsewhere") {
   SmallPipe pipe;
-  Recorder recorder({"server", "x", 1 << 20}, Open(pipe.path));
+  Recorder recorder({"server", "x"}, Open(pipe.path, 1 << 20));
   for (int i = 0; i < 100; ++i) recorder.Record({"e", {{"text", std::string(300, 'x')}}, 0});
-  recorder.Flush();
+  recorder.Flush({});
   REQUIRE(!recorder.healthy());
   const std::string taken = pipe.Drain();
   REQUIRE(!taken.ends_with('\n'));
@@ -160,7 +135,7 @@ TEST_CASE("a line that was half written is written whole after reopening elsewhe
   }
   close(filler);
   REQUIRE(rename(pipe.path.c_str(), pipe.folder.File("old").c_str()) == 0);
-  CHECK(recorder.Reopen());
+  CHECK(recorder.Reopen({}));
   CHECK(recorder.healthy());
   const std::string fresh = ReadAll(pipe.path);
   const auto whole = std::count(taken.begin(), taken.end(), '\n');
@@ -173,11 +148,11 @@ TEST_CASE("a reopening that fails is not healthy and says why") {
   REQUIRE(mkdir(folder.File("d").c_str(), 0700) == 0);
   Recorder recorder({"server", "x"}, Open(folder.File("d/a")));
   REQUIRE(rename(folder.File("d").c_str(), folder.File("e").c_str()) == 0);
-  CHECK(!recorder.Reopen());
+  CHECK(!recorder.Reopen({}));
   CHECK(!recorder.healthy());
-  CHECK(recorder.last_error().ends_with("make its folder first"));
+  CHECK(recorder.trouble().ends_with("make its folder first"));
   recorder.Record({"later", {}, 0});
-  recorder.Flush();
+  recorder.Flush({});
   CHECK(recorder.healthy());  // the old file still takes lines
   CHECK(ReadAll(folder.File("e/a")).find("\"later\"") != std::string::npos);
 }
@@ -186,4 +161,37 @@ TEST_CASE("what wasn't flushed is written when the recorder goes") {
   TempFolder folder;
   { Recorder({"server", "x"}, Open(folder.File("a"))).Record({"stop", {}, 0}); }
   CHECK(ReadAll(folder.File("a")).find("\"stop\"") != std::string::npos);
+}
+
+TEST_CASE("while there is trouble, lines of refused commands wait behind those of served ones") {
+  SmallPipe pipe;
+  Recorder recorder({"server", "x"}, Open(pipe.path, 1 << 20));
+  while (recorder.healthy()) {
+    recorder.Record({"e", {{"text", std::string(300, 'x')}}, 0});
+    recorder.Flush({});
+  }
+  const Decision refused{Action::kDeny, false, Action::kDeny, "audit", ""};
+  const Subject subject{"0123456789abcdef0123456789abcdef", 5, "site-a", "10.0.0.1:5555"};
+  const redwall::policy::TestRequest request("PING");
+  const auto record = [&](std::uint64_t n, const Decision& decision) {
+    std::string pending;
+    recorder.BeginCommand(kFull, CommandStart{subject, n, "", 0, "", request.get(), decision, 0},
+                          pending);
+    recorder.FinishCommand(pending, {});
+  };
+  record(1, refused);
+  record(2, kAllowed);
+  record(3, refused);
+  std::string text;
+  for (int i = 0; i < 100 && (!recorder.healthy() || i < 3); ++i) {
+    text += pipe.Drain();
+    recorder.Flush({});
+  }
+  text += pipe.Drain();
+  std::vector<int> order;
+  const auto lines = SplitLines(text);
+  CheckChain(lines);
+  for (const std::string& line : lines)
+    if (const Json json = Json::parse(line); json.contains("n")) order.push_back(json["n"]);
+  CHECK(order == std::vector<int>{2, 1, 3});
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "gateway/audit/recorder.h"
-#include "tests/gateway/audit/temp_folder.h"
+#include "tests/gateway/audit/journal_harness.h"
 
 namespace redwall::audit {
 
@@ -18,21 +18,20 @@ using policy::AuditArguments;
 using policy::AuditEvents;
 using policy::AuditSettings;
 using policy::Decision;
-using Json = nlohmann::ordered_json;
 
 inline constexpr AuditSettings kFull{AuditEvents::kAll, AuditArguments::kFull, 128};
 inline const Decision kAllowed{Action::kAllow, false, Action::kAllow, "default", ""};
 
-inline std::unique_ptr<FileSink> Open(const std::string& path) {
-  auto sink = FileSink::Open(path);
-  if (!sink) FAIL(sink.error().sentence);
-  return *std::move(sink);
+inline constexpr std::size_t kRoom = 1 << 20;
+
+inline std::unique_ptr<Writer> Open(const std::string& path, std::size_t max_pending = kRoom) {
+  return MakeInlineWriter(OpenJournal(path), max_pending);
 }
 
 struct Harness {
-  explicit Harness(std::size_t max_pending = 1 << 20)
+  explicit Harness(std::size_t max_pending = kRoom)
       : path(folder.File("audit.jsonl")),
-        recorder({"client", "gw \"a\"", max_pending}, Open(path)) {}
+        recorder({"client", "gw \"a\""}, Open(path, max_pending)) {}
 
   void Command(const policy::Request& request, const AuditSettings& settings = kFull,
                const Decision& decision = kAllowed, const CommandEnd& end = {}) {
@@ -45,7 +44,7 @@ struct Harness {
   }
   // Each line must be JSON of its own.
   std::vector<Json> Lines() {
-    recorder.Flush();
+    recorder.Flush({});
     std::vector<Json> lines;
     const std::string text = ReadAll(path);
     for (std::size_t at = 0; at < text.size();) {

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "gateway/policy/policy.h"
+#include "gateway/policy/sample.h"
 #include "tests/gateway/policy/test_request.h"
 
 using namespace redwall::policy;
@@ -130,4 +131,61 @@ TEST_CASE("an explanation shows a bounded number of keys, safely") {
   Has(text, "key         \"k15\" (read)\n            and 1 more\n");
   CHECK(text.find("\"k16\"") == text.npos);
   Has(Explained("GET \x1b[2J"), "key         \"\\x1b[2J\" (read)\n");
+}
+
+TEST_CASE("an explanation shows who sends it, and the time and size where a rule asks for them") {
+  constexpr char kConditions[] = R"({"version": 1, "default": "deny", "rules": [
+      {"id": "night", "action": "deny", "commands": ["*"], "hours": "22:00-06:00"},
+      {"id": "large", "action": "deny", "commands": ["*"], "max_bytes": 20},
+      {"id": "pace", "action": "deny", "commands": ["get"], "rate": {"per_second": 1}},
+      {"id": "args", "action": "deny", "commands": ["get"], "arguments": {"any": "x"}},
+      {"id": "ops", "action": "allow", "commands": ["*"], "users": ["ops"]},
+      {"id": "near", "action": "allow", "commands": ["*"], "from": ["10.0.0.0/8"]},
+      {"id": "three", "action": "allow", "commands": ["*"], "databases": [3]},
+      {"id": "app", "action": "allow", "commands": ["*"], "keys": ["app:*"], "users": ["app"]}]})";
+  const TestRequest request("GET app:1");
+  const auto explained = [&](const SampleSender& sender) {
+    const Request& plain = request.get();
+    const Sender view = sender.view();
+    return Explain(*Load(kConditions), "a",
+                   {plain.command, plain.info, plain.keys, plain.key_status, view});
+  };
+  SampleSender sender;
+  sender.user = "app";
+  sender.now.wall_us = *ParseTime("2026-11-23T12:00:00Z");
+  REQUIRE(sender.SetFrom("11.0.0.1"));
+  const std::string text = explained(sender);
+  Has(text,
+      "user        \"app\"\ndatabase    0\nfrom        11.0.0.1\n"
+      "time        2026-11-23T12:00:00Z\ncommand     get\n");
+  Has(text, "size        2 arguments, 8 bytes\n");
+  Has(text, "'night' (deny) does not match: it is for other hours\n");
+  Has(text, "'large' (deny) does not match: it denies what is larger than this\n");
+  Has(text, "'pace' (deny) does not match: its bucket has a token left\n");
+  Has(text, "'args' (deny) does not match: it finds what it denies in none of the arguments\n");
+  Has(text, "'ops' (allow) does not match: it is for other Redis users\n");
+  Has(text, "'near' (allow) does not match: it is for clients from elsewhere\n");
+  Has(text, "'three' (allow) does not match: it is for other databases\n");
+  Has(text,
+      "'app' (allow) matches: all keys and channels are within it, and the rest holds (user)\n");
+
+  SampleSender nobody;
+  nobody.user.reset();
+  nobody.database.reset();
+  nobody.now = sender.now;
+  const std::string unknown = explained(nobody);
+  Has(unknown, "user        (not known)\ndatabase    (not known)\nfrom        (not known)\n");
+  Has(unknown,
+      "'ops' (allow) does not match: it is for certain Redis users, and the user is not "
+      "known\n");
+  Has(unknown,
+      "'near' (allow) does not match: it is for clients from certain places, and where "
+      "this one is from is not known\n");
+  Has(unknown,
+      "'three' (allow) does not match: it is for certain databases, and the connection's "
+      "is not known\n");
+  sender.user = "ops";
+  Has(explained(sender),
+      "'ops' (allow) matches: it names the command, and what it asks for holds "
+      "(user)\n");
 }

@@ -19,9 +19,12 @@
 
 namespace redwall::proxy {
 
-inline constexpr std::string_view kAllowAll = R"({"version": 1, "default": "allow"})";
+// A replication stream has to be allowed by name.
+inline constexpr std::string_view kAllowAll = R"({"version": 1, "default": "allow", "rules": [
+    {"id": "replicas", "action": "allow", "commands": ["sync", "psync"]}]})";
 // FLUSHALL and KEYS are denied, DEBUG disconnects.
 inline constexpr std::string_view kNoWipes = R"({"version": 1, "default": "allow", "rules": [
+    {"id": "replicas", "action": "allow", "commands": ["sync", "psync"]},
     {"id": "no-wipes", "action": "deny", "commands": ["flushall", "keys"]},
     {"id": "secrets", "action": "deny", "commands": ["get", "set", "mset"], "keys": ["secret:*"]},
     {"id": "out", "action": "disconnect", "commands": ["debug"]}]})";
@@ -68,7 +71,7 @@ class Site final : public Outlet {
  public:
   explicit Site(SiteOptions options = {})
       : options_(std::move(options)),
-        recorder_({.side = options_.side, .agent = "test"}, OpenSink(options_.audit)) {
+        recorder_({.side = options_.side, .agent = "test"}, OpenWriter(options_.audit)) {
     SetPolicy(options_.policy);
     const audit::Subject subject{std::string(32, 'a'), 7, "site-a", "10.0.0.9:5555"};
     conversation_ = std::make_unique<Conversation>(Environment{.gate = &gate_,
@@ -112,11 +115,11 @@ class Site final : public Outlet {
   }
 
  private:
-  static std::unique_ptr<audit::FileSink> OpenSink(const std::string& path) {
+  static std::unique_ptr<audit::Writer> OpenWriter(const std::string& path) {
     if (path.empty()) return nullptr;
-    auto sink = audit::FileSink::Open(path);
-    if (!sink) throw std::invalid_argument(sink.error().sentence);
-    return std::move(*sink);
+    auto journal = audit::Journal::Open({.path = path, .side = "server", .agent = "test"}, {});
+    if (!journal) throw std::invalid_argument(journal.error().sentence);
+    return audit::MakeInlineWriter(std::move(*journal), 8 << 20);
   }
 
   template <class Give>

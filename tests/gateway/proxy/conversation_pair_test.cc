@@ -47,7 +47,7 @@ struct Pair {
 using Lines = std::vector<nlohmann::json>;
 
 Lines ReadLines(Site& site, const std::string& path) {
-  site.recorder().Flush();
+  site.recorder().Flush({});
   Lines lines;
   std::istringstream in(audit::ReadAll(path));
   for (std::string line; std::getline(in, line);) lines.push_back(nlohmann::json::parse(line));

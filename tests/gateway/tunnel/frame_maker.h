@@ -70,6 +70,10 @@ inline std::string Resume(const ResumePayload& resume) {
 inline std::string Resumed(std::uint32_t epoch, std::uint64_t handled) {
   return MakeFrame(FrameType::kResumed, 0, Text(EncodeResumed({epoch, handled})));
 }
+inline std::string PolicyPiece(std::uint32_t generation, std::string_view piece,
+                               std::uint8_t flags = 0) {
+  return MakeFrame(FrameType::kPolicy, 0, Text(EncodePolicy({generation, piece})), flags);
+}
 inline std::string Goaway(ResetCode code, std::uint32_t drain_ms) {
   return MakeFrame(FrameType::kGoaway, 0,
                    Number32(0) + Number16(static_cast<std::uint16_t>(code)) + Number32(drain_ms));

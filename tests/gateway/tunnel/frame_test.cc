@@ -20,14 +20,14 @@ std::string Tlv(int type, std::string_view value) {
 }
 
 HelloPayload FullHello() {
-  return {"site-a", "0.1.0", 0x01020304, 0x7fffffff, 1024, 256, 15000, "known as a"};
+  return {"site-a", "0.1.0", 0x01020304, 0x7fffffff, 1024, 256, 15000, "known as a", 0x80000001};
 }
 
 bool Same(const HelloPayload& a, const HelloPayload& b) {
   return a.name == b.name && a.version == b.version && a.stream_window == b.stream_window &&
          a.session_window == b.session_window && a.max_streams == b.max_streams &&
          a.max_unanswered == b.max_unanswered && a.silence_ms == b.silence_ms &&
-         a.identity == b.identity;
+         a.identity == b.identity && a.features == b.features;
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ TEST_CASE("a header is written as the protocol says") {
 }
 
 TEST_CASE("the replayed frames are those of the protocol's table") {
-  const std::set<int> replayed = {1, 2, 3, 4, 5, 6, 13};
+  const std::set<int> replayed = {1, 2, 3, 4, 5, 6, 13, 14};
   for (int type = 0; type < 256; ++type)
     CHECK(IsReplayed(static_cast<FrameType>(type)) == replayed.contains(type));
 }
@@ -145,7 +145,7 @@ TEST_CASE("HELLO cut between two fields is a shorter HELLO, anywhere else it is 
     boundaries.insert(at);
     at += 3 + LoadBigEndian<std::uint16_t>(bytes.data() + at + 1);
   }
-  CHECK(boundaries.size() == 8);
+  CHECK(boundaries.size() == 9);
   for (std::size_t size = 0; size < bytes.size(); ++size)
     CHECK(DecodeHello(ByteView(bytes).first(size)).has_value() == boundaries.contains(size));
 }
@@ -166,7 +166,7 @@ TEST_CASE("HELLO's texts are cut at 255 bytes when sent, and refused beyond when
 }
 
 TEST_CASE("HELLO's numbers have four bytes, not three nor five") {
-  for (int type = 3; type <= 7; ++type) {
+  for (const int type : {3, 4, 5, 6, 7, 9}) {
     CHECK_FALSE(DecodeHello(AsBytes(Tlv(type, ""))));
     CHECK_FALSE(DecodeHello(AsBytes(Tlv(type, "\0\0\1"s))));
     CHECK(DecodeHello(AsBytes(Tlv(type, "\0\0\0\1"s))));
@@ -176,7 +176,7 @@ TEST_CASE("HELLO's numbers have four bytes, not three nor five") {
 
 TEST_CASE("a field of HELLO that isn't known is skipped, and the last of a repeated one counts") {
   const std::string bytes = Tlv(0, "") + Tlv(1, "old") + Tlv(200, std::string(5000, 'x')) +
-                            Tlv(3, Number32(1)) + Tlv(9, "?") + Tlv(1, "new") +
+                            Tlv(3, Number32(1)) + Tlv(10, "?") + Tlv(1, "new") +
                             Tlv(3, Number32(2)) + Tlv(255, "");
   const auto hello = DecodeHello(AsBytes(bytes));
   REQUIRE(hello);
@@ -214,6 +214,35 @@ TEST_CASE("RESUME and RESUMED have their length, not a byte less nor more") {
     CHECK(DecodeResume(AsBytes(zeros).first(size)).has_value() == (size == 60));
     CHECK(DecodeResumed(AsBytes(zeros).first(size)).has_value() == (size == 12));
   }
+}
+
+TEST_CASE("POLICY comes back as it was, with a piece of any length, and not without a generation") {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kMaxPolicyPiece}) {
+    const std::string piece(size, 'p');
+    const auto bytes = EncodePolicy({0x01020304, piece});
+    CHECK(Text(bytes) == Number32(0x01020304) + piece);
+    CHECK(bytes.size() <= kMaxPayload);
+    const auto policy = DecodePolicy(bytes);
+    REQUIRE(policy);
+    CHECK(policy->generation == 0x01020304);
+    CHECK(policy->piece == piece);
+  }
+  for (std::size_t size = 0; size < 4; ++size)
+    CHECK_FALSE(DecodePolicy(AsBytes("\0\0\0\1"sv).first(size)));
+}
+
+TEST_CASE(
+    "POLICY, and the feature that asks for it, are as in the worked example of the protocol") {
+  HelloPayload hello{"site-a", "0.1.0", 262144, 16777216, 0, 0, 15000, ""};
+  const std::string without = Text(EncodeHello(hello));
+  hello.features = kFeaturePolicy;
+  CHECK(Hello(hello) ==
+        "\x09\x00\x00\x2d\x00\x00\x00\x00"s + without + "\x09\x00\x04\x00\x00\x00\x01"s);
+  CHECK(PolicyPiece(1, R"({"version":1,"d)") ==
+        "\x0e\x00\x00\x13\x00\x00\x00\x00\x00\x00\x00\x01"s + R"({"version":1,"d)");
+  CHECK(PolicyPiece(1, R"(efault":"deny"})", kFlagLast) ==
+        "\x0e\x01\x00\x13\x00\x00\x00\x00\x00\x00\x00\x01"s + R"(efault":"deny"})");
+  CHECK(PolicyPiece(2, "", kFlagLast) == "\x0e\x01\x00\x04\x00\x00\x00\x00\x00\x00\x00\x02"s);
 }
 
 TEST_CASE("every reset code has a sentence of its own, and unknown ones have one too") {

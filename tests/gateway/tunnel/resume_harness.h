@@ -96,7 +96,7 @@ class World : public SessionHandler {
   explicit World(const WorldOptions& options)
       : options_(options),
         random_(options.seed),
-        client_({Role::kClient, "c", "1", "", {}, 0, options.limits}, *this),
+        client_({Role::kClient, "c", "1", "", {}, 0, options.limits, 1, true}, *this),
         server_({Role::kServer, "s", "1", "c", SessionId{std::byte{7}}, 60000, options.limits},
                 *this) {
     transports_.emplace_back();

@@ -63,7 +63,7 @@ inline void CheckDead(Harness& harness) {
 inline std::string TypesOf(const std::vector<Frame>& frames) {
   const char* const names[] = {"PAD",     "DATA",        "OPEN",    "OPENED", "RST",
                                "CREDIT",  "MAX_STREAMS", "PING",    "ACK",    "HELLO",
-                               "SESSION", "RESUME",      "RESUMED", "GOAWAY"};
+                               "SESSION", "RESUME",      "RESUMED", "GOAWAY", "POLICY"};
   std::string types;
   for (const Frame& frame : frames)
     types += (types.empty() ? "" : " ") + std::string(names[static_cast<int>(frame.type)]);

@@ -38,6 +38,36 @@ std::size_t RunToEnd(World& world) {
   return world.arrived();
 }
 
+// The same, and meanwhile the server's policy changes, now and then before the last is out.
+class PolicyWorld : public World {
+ public:
+  explicit PolicyWorld(const WorldOptions& options, std::size_t most_bytes = 20000)
+      : World(options), dice_(options.seed + 1), most_bytes_(most_bytes) {}
+
+  void Push() {
+    sent_.push_back(std::string(dice_() % most_bytes_, static_cast<char>('a' + sent_.size() % 26)));
+    sent_.back() += std::to_string(sent_.size());
+    session(kToServer).SendPolicy(std::make_shared<const std::string>(sent_.back()));
+  }
+  void PushNowAndThen() {
+    if (sent_.size() < 6 && dice_() % 20 == 0) Push();
+  }
+  bool PolicyArrived() const { return !sent_.empty() && came_ == sent_.size(); }
+  void OnPolicy(std::string text) override {
+    // Each once and whole, in order; one that was overtaken may be missing.
+    std::size_t at = came_;
+    while (at < sent_.size() && sent_[at] != text) ++at;
+    Must(at < sent_.size(), "a policy came twice, late or torn");
+    came_ = at + 1;
+  }
+
+ private:
+  std::mt19937 dice_;
+  const std::size_t most_bytes_;
+  std::vector<std::string> sent_;
+  std::size_t came_ = 0;  // of sent_, the last one that came
+};
+
 }  // namespace
 
 TEST_CASE("without a cut everything is delivered, and nothing is kept in the end") {
@@ -88,6 +118,52 @@ TEST_CASE("nor do cuts at any byte of the resume, and of the resume after that")
       }
     }
   }
+}
+
+TEST_CASE("a policy arrives once and whole, through a cut at any byte of it") {
+  const auto start = [](PolicyWorld& world) {
+    RunUntilReady(world);
+    world.Push();
+  };
+  PolicyWorld uncut(SmallWorld(1));
+  start(uncut);
+  const std::size_t ready = uncut.arrived();
+  while (!uncut.PolicyArrived() || !uncut.Done()) uncut.Round();
+  const std::size_t total = uncut.arrived();
+  REQUIRE(total > ready + 2000);
+  for (std::size_t at = 0; ready + at < total; ++at) {
+    CAPTURE(at);
+    PolicyWorld world(SmallWorld(1));
+    start(world);
+    world.CutAfter(at, false);
+    while (!world.PolicyArrived() || !world.Done()) world.Round();
+    world.CheckEnd();
+    CHECK(world.cuts() > 0);
+  }
+}
+
+TEST_CASE("policies that change all the time arrive in order through cuts at random") {
+  std::size_t cuts = 0;
+  for (unsigned seed = 1; seed <= 300; ++seed) {
+    CAPTURE(seed);
+    WorldOptions options = SmallWorld(seed);
+    options.streams = 20;
+    options.most_bytes = 20000;
+    options.limits.stream_window = 8192;
+    options.limits.session_window = 32768;
+    PolicyWorld world(options, seed % 10 == 0 ? 300000 : 20000);
+    RunUntilReady(world);
+    world.Push();
+    std::mt19937 dice(seed);
+    while (!world.PolicyArrived() || !world.Done()) {
+      if (!world.cut_pending() && world.cuts() < 20) world.CutAfter(dice() % 30000, true);
+      world.PushNowAndThen();
+      world.Round();
+    }
+    world.CheckEnd();
+    cuts += world.cuts();
+  }
+  CHECK(cuts > 1000);
 }
 
 TEST_CASE("random cuts, over and over, of streams large and small") {

@@ -73,7 +73,7 @@ class Harness : public SessionHandler {
  public:
   // `linger_ms`: the session's; a client's is told by the test's SESSION, in Shake.
   explicit Harness(Role role, SessionLimits limits = SmallLimits(), std::uint32_t linger_ms = 0,
-                   StreamId first_stream = 1)
+                   StreamId first_stream = 1, bool takes_policy = false)
       : session({role,
                  "me",
                  "1.0",
@@ -81,7 +81,8 @@ class Harness : public SessionHandler {
                  {},
                  role == Role::kServer ? linger_ms : 0,
                  limits,
-                 first_stream},
+                 first_stream,
+                 takes_policy},
                 *this),
         linger_ms_(linger_ms) {}
 
@@ -148,6 +149,12 @@ class Harness : public SessionHandler {
         "goaway:" + std::to_string(static_cast<int>(code)) + ":" + std::to_string(drain_ms) + " ";
   }
 
+  void OnPolicy(std::string text) override {
+    events += "policy:" + std::to_string(text.size()) + " ";
+    policies.push_back(std::move(text));
+  }
+
+  std::vector<std::string> policies;
   std::string events, last_route, last_client;
   ResetCode refuse = ResetCode::kNone;
   std::function<void()> on_ready;

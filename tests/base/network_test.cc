@@ -1,11 +1,11 @@
-#include "gateway/net/network.h"
+#include "base/network.h"
 
 #include <doctest/doctest.h>
 
 #include <string>
 #include <vector>
 
-namespace redwall::net {
+namespace redwall {
 namespace {
 
 IpAddress Ip(const std::string& text) {
@@ -112,4 +112,4 @@ TEST_CASE("What is no network is quoted, with the reason and the forms that are"
 }
 
 }  // namespace
-}  // namespace redwall::net
+}  // namespace redwall

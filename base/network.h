@@ -3,8 +3,8 @@
 //
 // An IPv4 address that an IPv6 socket shows as ::ffff:a.b.c.d is that IPv4 address, here and in
 // what people write: a server that listens on [::] means the same networks as one on 0.0.0.0.
-#ifndef REDWALL_GATEWAY_NET_NETWORK_H_
-#define REDWALL_GATEWAY_NET_NETWORK_H_
+#ifndef REDWALL_BASE_NETWORK_H_
+#define REDWALL_BASE_NETWORK_H_
 
 #include <array>
 #include <cstdint>
@@ -13,9 +13,12 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "gateway/net/address.h"
 
-namespace redwall::net {
+namespace redwall {
+
+struct NetworkError {
+  std::string sentence;  // quotes the text and says what was expected
+};
 
 struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};  // in network order; IPv4 as ::ffff:a.b.c.d
@@ -34,7 +37,7 @@ class Network {
  public:
   // An address alone is the network of that address. Bits behind the prefix must be zero: which
   // network was meant is not guessed, but the error says.
-  static Result<Network, AddressError> Parse(std::string_view text);
+  static Result<Network, NetworkError> Parse(std::string_view text);
 
   // False for an address of the other family: 0.0.0.0/0 is all of IPv4, ::/0 all of IPv6.
   bool Contains(const IpAddress& address) const;
@@ -46,6 +49,6 @@ class Network {
   unsigned prefix_;  // of the 128 bits; an IPv4 network's is 96 or more
 };
 
-}  // namespace redwall::net
+}  // namespace redwall
 
-#endif  // REDWALL_GATEWAY_NET_NETWORK_H_
+#endif  // REDWALL_BASE_NETWORK_H_

@@ -1,4 +1,4 @@
-#include "gateway/net/network.h"
+#include "base/network.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -6,14 +6,14 @@
 #include <algorithm>
 #include <charconv>
 
-namespace redwall::net {
+namespace redwall {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 constexpr unsigned kMappedBits = 96;
 constexpr unsigned kBits = 128;
 
-AddressError Bad(std::string_view text, const std::string& why) {
+NetworkError Bad(std::string_view text, const std::string& why) {
   return {"'" + std::string(text.substr(0, 100)) + "' is not a network: " + why +
           " (10.0.0.0/8, 2001:db8::/32, or a single address)"};
 }
@@ -59,7 +59,7 @@ std::optional<IpAddress> IpAddress::OfPeer(std::string_view peer_address) {
   return Parse(host);
 }
 
-Result<Network, AddressError> Network::Parse(std::string_view text) {
+Result<Network, NetworkError> Network::Parse(std::string_view text) {
   const std::size_t slash = text.find('/');
   const std::string_view host = text.substr(0, slash);
   const auto address = IpAddress::Parse(host);
@@ -91,4 +91,4 @@ std::string Network::ToString() const {
   return first_.ToString() + "/" + std::to_string(v4 ? prefix_ - kMappedBits : prefix_);
 }
 
-}  // namespace redwall::net
+}  // namespace redwall
