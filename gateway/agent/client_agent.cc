@@ -61,7 +61,7 @@ Result<void, net::ListenError> ClientAgent::Start() {
     LogInfo("listening on " + (*listener)->address() + " for route '" + wanted.route + "'");
     listeners_.push_back(std::move(*listener));
   }
-  core_->RecordEvent("start", {});
+  core_->RecordEvent("start", core_->PolicyFields());
   tick_.Start(kTickMs, kTickMs, [this] { OnTick(); });
   for (std::size_t i = 0; i < config_.tunnels; ++i) {
     places_.push_back(std::make_unique<Place>(core_->loop()));
@@ -296,7 +296,7 @@ void ClientAgent::Reload() {
   }
   LogInfo(new_keys ? "policy and keys were reloaded; the keys are new: tunnels change over to them"
                    : "policy and keys were reloaded; the keys are the same");
-  core_->RecordEvent("policy-reloaded", {});
+  core_->RecordEvent("policy-reloaded", core_->PolicyFields());
   if (!new_keys) return;
   std::vector<ClientTunnel*> tunnels;
   for (const auto& [tunnel, owned] : tunnels_) tunnels.push_back(tunnel);

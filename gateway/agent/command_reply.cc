@@ -178,7 +178,7 @@ std::optional<std::vector<KeySpec>> ReadRange(const Reply& entry, std::uint32_t 
   return std::vector<KeySpec>{std::move(spec)};
 }
 
-// As Redis itself derives categories from flags, for a server too old to have any.
+// As Redis itself derives categories from flags, where it has none.
 resp::Categories ImpliedCategories(std::uint32_t flags) {
   struct Implied {
     std::uint32_t flag;
@@ -253,6 +253,8 @@ std::optional<CommandInfo> CommandReader::ReadFacts(const Reply& entry) {
     const auto categories = ReadBits(entry.elements[kCategories], ServersCategory);
     if (!categories) return std::nullopt;
     info.categories = *categories;
+    // Redis 7.0 has none for the commands of modules.
+    if (info.categories == 0 && known == nullptr) info.categories = ImpliedCategories(info.flags);
   } else {
     info.categories = known != nullptr ? known->categories : ImpliedCategories(info.flags);
   }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "gateway/agent/log.h"
+#include "gateway/audit/chain.h"
 
 namespace redwall::agent {
 namespace {
@@ -65,6 +66,12 @@ Result<void, ConfigError> Core::ReloadPolicy() {
 
 void Core::WarnAboutPolicy() const {
   for (const std::string& warning : policy_->warnings()) LogWarn("policy: " + warning);
+}
+
+Core::Fields Core::PolicyFields() const {
+  if (policy_->text().empty()) return {{"policy", "none"}};
+  return {{"policy", config_.policy},
+          {"hash", audit::FormatHash(audit::HashLine(policy_->text()))}};
 }
 
 void Core::RecordEvent(std::string_view name, Fields fields) {

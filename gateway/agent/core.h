@@ -45,6 +45,8 @@ class Core final : public net::TurnTask {
   Result<void, ConfigError> ReloadPolicy();
   void ReopenAudit() { audit_->Reopen(); }
   using Fields = std::vector<std::pair<std::string_view, std::string>>;
+  // Which policy is in force, for an event: the hash of its file, as `b2sum -l 256` tells it.
+  Fields PolicyFields() const;
   void RecordEvent(std::string_view name, Fields fields);
 
   // Deletes at the end of the turn.

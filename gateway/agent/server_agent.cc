@@ -94,7 +94,7 @@ Result<void, net::ListenError> ServerAgent::Start() {
     LogInfo("route '" + name + "' goes to Redis at " + route->upstream()->route.redis.ToString());
     route->Refresh();
   }
-  core_->RecordEvent("start", {});
+  core_->RecordEvent("start", core_->PolicyFields());
   CheckEnds();
   return {};
 }
@@ -304,7 +304,7 @@ void ServerAgent::Reload() {
   for (ServerTunnel* tunnel : early) tunnel->End("the keys were reloaded meanwhile");
   CheckEnds();
   LogInfo("policy, keys and authorized agents were reloaded");
-  core_->RecordEvent("policy-reloaded", {});
+  core_->RecordEvent("policy-reloaded", core_->PolicyFields());
 }
 
 // Ends the tunnels of all who would be refused if they came now.

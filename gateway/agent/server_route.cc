@@ -50,39 +50,50 @@ void ServerRoute::Replace(std::shared_ptr<const Upstream> upstream,
 }
 
 void ServerRoute::Refresh() {
-  stale_ = true;
+  BecomeStale();
   AskSoon();
 }
 
+// Redis may be another one: what it hadn't, it may have.
+void ServerRoute::BecomeStale() {
+  stale_ = true;
+  not_there_.clear();
+}
+
 void ServerRoute::OnConnected() {
-  if (links_++ == 0 && loop_.now_ms() - read_ms_ > kUnwatchedMs) stale_ = true;
+  if (links_++ == 0 && loop_.now_ms() - read_ms_ > kUnwatchedMs) BecomeStale();
   if (stale_) AskSoon();
 }
 
 void ServerRoute::OnDisconnected(bool by_redis) {
   --links_;
-  if (by_redis && links_ == 0) stale_ = true;
+  if (by_redis && links_ == 0) BecomeStale();
 }
 
+// A name with a '|' in it can't be called, and Redis would take it for a sub-command's.
 void ServerRoute::OnUnknownCommand(std::string_view name) {
   name = name.substr(0, name.find('\0'));
-  if (name.empty() || name.size() > kMaxName || unknown_.size() >= kMaxNames) return;
-  if (loop_.now_ms() - asked_ms_ > kForgetMs || not_there_.size() >= kMaxNotThere)
-    not_there_.clear();
+  if (name.empty() || name.size() > kMaxName || unknown_.size() >= kMaxNames ||
+      name.find('|') != name.npos)
+    return;
   std::string folded = policy::FoldName(name);
-  if (not_there_.contains(folded)) return;
+  if (IsNotThere(folded)) return;
   unknown_.insert(std::move(folded));
   AskSoon();
 }
 
+bool ServerRoute::IsNotThere(const std::string& folded) const {
+  const auto found = not_there_.find(folded);
+  return found != not_there_.end() && loop_.now_ms() - found->second <= kForgetMs;
+}
+
 proxy::UnknownCommands::Name ServerRoute::LookUp(std::string_view name) {
   name = name.substr(0, name.find('\0'));
-  if (name.empty()) return Name::kNotThere;
+  if (name.empty() || name.find('|') != name.npos) return Name::kNotThere;
   if (name.size() > kMaxName) return Name::kUntold;
   // A container that is known, with a sub-command that isn't.
   if (table_->Find(name) != nullptr) return Name::kNotThere;
-  const bool fresh = loop_.now_ms() - asked_ms_ <= kForgetMs;
-  if (fresh && not_there_.contains(policy::FoldName(name))) return Name::kNotThere;
+  if (IsNotThere(policy::FoldName(name))) return Name::kNotThere;
   OnUnknownCommand(name);
   return in_trouble_ ? Name::kUntold : Name::kAsking;
 }
@@ -139,10 +150,12 @@ void ServerRoute::OnCommands(const Replies& replies) {
   if (!replies) return LogTrouble(replies.error().sentence);
   auto answer = ReadCommandReply(replies->front());
   if (!answer) return LogTrouble(answer.error().sentence);
-  in_trouble_ = false;
-  read_ms_ = loop_.now_ms();
   aliases_.clear();
-  if (replies->size() > 1) NoteNames((*replies)[1]);
+  not_there_.clear();
+  if (replies->size() > 1) {
+    if (!AnswersNames((*replies)[1])) return LogTrouble("COMMAND INFO isn't answered");
+    NoteNames((*replies)[1]);
+  }
   std::size_t foreign = 0;
   for (const resp::CommandInfo& info : answer->commands)
     foreign += resp::CommandTable::Builtin().Find(std::string_view(info.name)) == nullptr;
@@ -154,18 +167,26 @@ void ServerRoute::OnCommands(const Replies& replies) {
   line = "route '" + upstream_->route.name + "': " + line;
   if (line != logged_) LogInfo(line);
   logged_ = line;
+  in_trouble_ = false;
+  read_ms_ = loop_.now_ms();
   Install(std::move(table));
 }
 
 // The answer to COMMAND INFO alone: where something is there after all, all is read.
 void ServerRoute::OnNames(const Replies& replies) {
   if (!replies) return LogTrouble(replies.error().sentence);
+  // An error says nothing of what is there.
+  if (!AnswersNames(replies->front())) return LogTrouble("COMMAND INFO isn't answered");
   in_trouble_ = false;
   if (NoteNames(replies->front())) {
-    stale_ = true;
+    BecomeStale();
   } else {
     changed_();
   }
+}
+
+bool ServerRoute::AnswersNames(const net::Reply& reply) const {
+  return reply.type == net::Reply::Type::kArray && reply.elements.size() == asking_.size();
 }
 
 // True where Redis has a command of one of the names.
@@ -179,7 +200,8 @@ bool ServerRoute::NoteNames(const net::Reply& reply) {
     if (renamed || (original && !known)) {
       found = true;
     } else if (!known) {
-      not_there_.insert(asking_[i]);
+      if (not_there_.size() >= kMaxNotThere) not_there_.clear();
+      not_there_[asking_[i]] = loop_.now_ms();
     }
   }
   return found;

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -55,18 +56,21 @@ class ServerRoute final : public proxy::UnknownCommands {
   // What happens to the connections of clients: when the last one of them is closed by Redis, or
   // Redis can't be reached, or nobody was there to see it, it may have restarted.
   void OnConnected();
-  void OnUnreachable() { stale_ = true; }
+  void OnUnreachable() { BecomeStale(); }
   void OnDisconnected(bool by_redis);
   void OnUnknownCommand(std::string_view name) override;
   Name LookUp(std::string_view name) override;
 
  private:
   using Replies = Result<std::vector<net::Reply>, net::RedisError>;
+  void BecomeStale();
+  bool IsNotThere(const std::string& folded) const;
   void AskSoon();
   void Ask();
   void AskForEveryName();
   void OnCommands(const Replies& replies);
   void OnNames(const Replies& replies);
+  bool AnswersNames(const net::Reply& reply) const;
   bool NoteNames(const net::Reply& reply);
   void Install(std::shared_ptr<const resp::CommandTable> table);
   void LogTrouble(const std::string& what);
@@ -86,9 +90,9 @@ class ServerRoute final : public proxy::UnknownCommands {
   std::optional<net::RedisClient> client_;
   std::vector<std::string> asking_;  // names, of the talk under way
   std::vector<resp::CommandTable::Alias> aliases_;
-  std::set<std::string> unknown_;    // to be asked for
-  std::set<std::string> not_there_;  // asked for, and not there
-  bool in_trouble_ = false;          // the last talk failed
+  std::set<std::string> unknown_;                  // to be asked for
+  std::map<std::string, std::int64_t> not_there_;  // asked for, and not there; when that was (ms)
+  bool in_trouble_ = false;                        // the last talk failed
   std::string logged_;
 };
 

@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "gateway/audit/visible.h"
-#include "resp/command_table.h"
+#include "resp/command_facts.h"
 
 namespace redwall::audit {
 namespace {
@@ -144,11 +144,7 @@ Comparison CompareLines(const AuditLine& client, const AuditLine& server) {
 
 bool MayWrite(const AuditLine& line) {
   const resp::CommandInfo* info = Known(line);
-  if (info == nullptr) return true;
-  if ((info->flags & (resp::kFlagWrite | resp::kFlagMayReplicate)) != 0) return true;
-  if (info->name == "publish" || info->name == "spublish") return true;
-  return std::any_of(info->key_specs.begin(), info->key_specs.end(),
-                     [](const resp::KeySpec& spec) { return spec.write; });
+  return info == nullptr || resp::MayWrite(*info);
 }
 
 bool SurelyRecorded(policy::AuditEvents events, const AuditLine& line) {

@@ -1,24 +1,15 @@
 #include "gateway/audit/recorder.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "gateway/audit/command_line.h"
+#include "resp/command_facts.h"
 
 namespace redwall::audit {
 namespace {
 
 constexpr std::size_t kMaxEventFieldBytes = 1024;
 constexpr std::size_t kHandOver = 256 * 1024;  // lines of one turn: more of them aren't kept here
-
-// Changes data, itself or by the script that it runs, or sends a message. Redis knows the last two
-// as "may replicate" and doesn't say so in COMMAND, so they are told by what it says of their keys.
-bool CanWrite(const resp::CommandInfo& info) {
-  if ((info.flags & (resp::kFlagWrite | resp::kFlagMayReplicate)) != 0) return true;
-  if (info.name == "publish" || info.name == "spublish") return true;
-  return std::any_of(info.key_specs.begin(), info.key_specs.end(),
-                     [](const resp::KeySpec& spec) { return spec.write; });
-}
 
 }  // namespace
 
@@ -39,7 +30,7 @@ bool Recorder::Wants(const policy::AuditSettings& settings, const policy::Reques
     case policy::AuditEvents::kDenied:
       return denied;
     case policy::AuditEvents::kWrites:
-      return denied || request.info == nullptr || CanWrite(*request.info);
+      return denied || request.info == nullptr || resp::MayWrite(*request.info);
   }
   return true;
 }

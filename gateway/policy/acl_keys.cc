@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "resp/command_facts.h"
+
 namespace redwall::policy {
 namespace {
 
@@ -15,21 +17,13 @@ struct Kinds {
   bool must_read = false, must_write = false, must_both = false;
 };
 
-// As in deciding (match.cc): XREADGROUP writes, though its specification doesn't say so.
-bool WritesUntold(const CommandInfo& info) {
-  return (info.flags & resp::kFlagWrite) != 0 &&
-         (info.key_shape == KeyShape::kSpecs || info.key_shape == KeyShape::kXreadGroup) &&
-         std::none_of(info.key_specs.begin(), info.key_specs.end(),
-                      [](const KeySpec& spec) { return spec.write; });
-}
-
 Kinds KindsOf(const CommandInfo& info) {
   Kinds kinds;
   // What its one key is depends on the options.
   if (info.key_shape == KeyShape::kSet) kinds.write = kinds.both = true;
   if (info.key_shape == KeyShape::kBitfield) kinds.read = kinds.both = true;
   if (kinds.both) return kinds;
-  const bool writes_untold = WritesUntold(info);
+  const bool writes_untold = resp::WritesUntold(info);
   for (const KeySpec& spec : info.key_specs) {
     if (spec.not_key) continue;
     const bool must = spec.begin == KeySpec::Begin::kIndex;

@@ -166,10 +166,13 @@ Result<CommandSet, CommandSet::SelectorError> CommandSet::Make(
 }
 
 UnknownName::UnknownName(const resp::Command& command) {
-  if (command.size() > 0) name = FoldName(command.name().substr(0, kMaxNameBytes + 1));
+  // As CommandTable::Find: Redis compares names up to their first NUL.
+  const auto fold = [](std::string_view text) {
+    return FoldName(text.substr(0, std::min(text.find('\0'), kMaxNameBytes + 1)));
+  };
+  if (command.size() > 0) name = fold(command.name());
   full = name;
-  if (command.size() > 1)
-    full.append("|").append(FoldName(command.arg(1).substr(0, kMaxNameBytes + 1)));
+  if (command.size() > 1) full.append("|").append(fold(command.arg(1)));
 }
 
 CommandSet::Unknown CommandSet::HasUnknown(const UnknownName& name) const {

@@ -80,6 +80,12 @@ bool SizeHolds(const Rule& rule, const Request& request, const Circumstances& ho
   return rule.allows() != (many || large);
 }
 
+// Whoever decides behind us does it by its own clock.
+bool HoursHold(const Rule& rule, const Request& request, const Circumstances& how) {
+  if (how.doubt == Doubt::kForward) return InDoubt(rule, how);
+  return rule.hours->Contains(request.sender.now.wall_us);
+}
+
 }  // namespace
 
 bool OpensReplication(const resp::CommandInfo& info) {
@@ -93,7 +99,7 @@ Match MatchOtherConditions(const Rule& rule, const Request& request, const Circu
   if ((rule.max_arguments || rule.max_bytes) && !SizeHolds(rule, request, how))
     return Match::kNoSize;
   if (!rule.arguments.empty() && !ArgumentsHold(rule, request, how)) return Match::kNoArgument;
-  if (rule.hours && !rule.hours->Contains(request.sender.now.wall_us)) return Match::kNoHours;
+  if (rule.hours && !HoursHold(rule, request, how)) return Match::kNoHours;
   return Match::kYes;
 }
 

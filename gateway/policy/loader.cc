@@ -9,6 +9,7 @@ namespace redwall::policy {
 namespace {
 
 constexpr std::size_t kMaxRules = 65536;
+constexpr std::size_t kMaxHiding = 256;  // rules: the others aren't tried for hiding a later one
 
 class Loader {
  public:
@@ -62,11 +63,10 @@ class Loader {
 };
 
 // The earlier rule that leaves nothing to `later`; null where there is none.
-const Rule* HiddenBy(const Policy::State& state, std::size_t later) {
-  const Rule& hidden = state.rules[later];
-  for (std::size_t i = 0; i < later; ++i) {
-    const Rule& earlier = state.rules[i];
-    if (!earlier.unconditional()) continue;
+const Rule* HiddenBy(const Policy::State& state, const std::vector<const Rule*>& unconditional,
+                     const Rule& hidden) {
+  for (const Rule* candidate : unconditional) {
+    const Rule& earlier = *candidate;
     const bool star_is_unknown =
         earlier.action != Action::kAllow || state.unknown == Action::kAllow;
     if (!earlier.commands.Covers(hidden.commands, star_is_unknown)) continue;
@@ -93,6 +93,7 @@ Result<std::unique_ptr<Policy::State>, json::JsonError> LoadPolicy(
 }
 
 void AddWarnings(Policy::State& state) {
+  std::vector<const Rule*> unconditional;  // of the earlier ones; the first of many will do
   for (std::size_t i = 0; i < state.rules.size(); ++i) {
     const Rule& rule = state.rules[i];
     const std::string name = "rules[" + std::to_string(i) + "] '" + rule.id + "'";
@@ -101,10 +102,11 @@ void AddWarnings(Policy::State& state) {
                                " can never match: its commands take away all that they name");
     } else if (rule.identities && rule.identities->empty()) {
       state.warnings.push_back(name + " can never match: its identities are an empty list");
-    } else if (const Rule* earlier = HiddenBy(state, i)) {
+    } else if (const Rule* earlier = HiddenBy(state, unconditional, rule)) {
       state.warnings.push_back(name + " can never match: the earlier rule '" + earlier->id +
                                "' decides all that it names");
     }
+    if (rule.unconditional() && unconditional.size() < kMaxHiding) unconditional.push_back(&rule);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "gateway/policy/rule.h"
+#include "resp/command_facts.h"
 
 namespace redwall::policy {
 namespace {
@@ -29,19 +30,9 @@ struct Reach {
   bool reads = true, writes = true;
 };
 
-// A command that always writes, and by its specification to none of its keys, writes to all that it
-// names: XREADGROUP changes the group. (Whether SORT and their like write, their arguments tell.)
-bool WritesUntold(const Request& request) {
-  if (request.info == nullptr || (request.info->flags & resp::kFlagWrite) == 0) return false;
-  const resp::KeyShape shape = request.info->key_shape;
-  return (shape == resp::KeyShape::kSpecs || shape == resp::KeyShape::kXreadGroup) &&
-         std::none_of(request.keys.begin(), request.keys.end(),
-                      [](const KeyRef& key) { return key.write; });
-}
-
 Reach ReachOf(const Request& request, const KeyRef& key) {
   if (!key.read && !key.write) return {};
-  return {key.read, key.write || WritesUntold(request)};
+  return {key.read, key.write || (request.info != nullptr && resp::WritesUntold(*request.info))};
 }
 
 Reach ReachWithoutKey(const Request& request) {
@@ -70,12 +61,12 @@ bool KeyHolds(const Rule& rule, const Request& request, const KeyRef& key) {
          (!rule.keys || rule.keys->Matches(request.command.arg(key.index)));
 }
 
-MatchResult MatchDenyKeys(const Rule& rule, const Request& request, Doubt doubt) {
+MatchResult MatchDenyKeys(const Rule& rule, const Request& request, const Circumstances& how) {
   if (KeysUntold(request)) {
-    if (doubt == Doubt::kRefuse) return {Match::kYesUntold};
+    if (how.doubt == Doubt::kRefuse) return {Match::kYesUntold};
   }
-  bool any = false;
-  for (std::size_t i = 0; i < request.keys.size(); ++i) {
+  bool any = how.first_key > 0;
+  for (std::size_t i = how.first_key; i < request.keys.size(); ++i) {
     const KeyRef& key = request.keys[i];
     if (key.kind != KeyRef::Kind::kKey) continue;
     any = true;
@@ -130,17 +121,19 @@ MatchResult MatchAllowChannels(const Rule& rule, const Request& request, Doubt d
   return {Match::kYesAllHold};
 }
 
-MatchResult MatchKeysAndChannels(const Rule& rule, const Request& request, Doubt doubt) {
+MatchResult MatchKeysAndChannels(const Rule& rule, const Request& request,
+                                 const Circumstances& how) {
   if (!rule.asks_for_keys() && !rule.channels) return {Match::kYes};
   MatchResult result{Match::kYesAllHold};
   if (rule.allows()) {
-    if (rule.asks_for_keys()) result = MatchAllowKeys(rule, request, doubt);
-    if (rule.channels && Matches(result.match)) result = MatchAllowChannels(rule, request, doubt);
+    if (rule.asks_for_keys()) result = MatchAllowKeys(rule, request, how.doubt);
+    if (rule.channels && Matches(result.match))
+      result = MatchAllowChannels(rule, request, how.doubt);
     return result;
   }
   result = {Match::kNoKeyNamed};
-  if (rule.asks_for_keys()) result = MatchDenyKeys(rule, request, doubt);
-  if (rule.channels && !Matches(result.match)) result = MatchDenyChannels(rule, request, doubt);
+  if (rule.asks_for_keys()) result = MatchDenyKeys(rule, request, how);
+  if (rule.channels && !Matches(result.match)) result = MatchDenyChannels(rule, request, how.doubt);
   return result;
 }
 
@@ -198,7 +191,7 @@ MatchResult MatchRequest(const Rule& rule, const Request& request, const Circums
 
 MatchResult MatchConditions(const Rule& rule, const Request& request, const Circumstances& how) {
   if (rule.unconditional()) return {Match::kYes};
-  const MatchResult result = MatchKeysAndChannels(rule, request, how.doubt);
+  const MatchResult result = MatchKeysAndChannels(rule, request, how);
   if (!Matches(result.match)) return result;
   const Match other = MatchOtherConditions(rule, request, how);
   if (!Matches(other)) return {other};

@@ -52,6 +52,7 @@ bool PatternSet::Covers(std::string_view client_pattern) const {
 
 bool PatternSet::MayOverlap(std::string_view client_pattern) const {
   if (IsLiteral(client_pattern)) return Matches(client_pattern);
+  if (client_pattern.size() > resp::kMaxCoverPattern) return true;  // too long to look at
   const std::string_view theirs = resp::GlobLiteralPrefix(client_pattern);
   return std::any_of(patterns_.begin(), patterns_.end(), [=](const std::string& pattern) {
     const std::string_view own = resp::GlobLiteralPrefix(pattern);

@@ -8,9 +8,11 @@
 #define REDWALL_GATEWAY_POLICY_POLICY_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -69,6 +71,8 @@ class Rules {
   ~Rules();
   // To be called once a command: rules with a rate take note of it.
   Decision Decide(const Request& request) const;
+  // The same, and no rate takes note: buckets are taken as full.
+  Decision Judge(const Request& request) const;
   // True of a head where a rule asks for what has yet to arrive.
   bool NeedsMore(const Request& head) const;
   // The policy's own; a Decision has those that are meant for its command.
@@ -88,6 +92,7 @@ class Rules {
   friend class Policy;
   struct State;
   explicit Rules(std::unique_ptr<State> state);
+  Decision Decide(const Request& request, bool counts) const;
   std::unique_ptr<State> state_;
 };
 
@@ -111,6 +116,7 @@ class Policy : public std::enable_shared_from_this<Policy> {
 
   ~Policy();
 
+  // Compiled once for all who hold them at a time. Not thread-safe.
   std::shared_ptr<const Rules> RulesFor(std::string_view identity,
                                         Doubt doubt = Doubt::kRefuse) const;
   std::size_t rule_count() const;
@@ -128,7 +134,10 @@ class Policy : public std::enable_shared_from_this<Policy> {
 
  private:
   explicit Policy(std::unique_ptr<State> state);
+  std::shared_ptr<const Rules> Compile(std::string_view identity, Doubt doubt) const;
+
   std::unique_ptr<State> state_;
+  mutable std::map<std::pair<std::string, Doubt>, std::weak_ptr<const Rules>> compiled_;
 };
 
 // The error reply for a denial, without '-': "NOPERM redwall: 'flushall' is denied by rule

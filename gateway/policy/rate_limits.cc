@@ -6,7 +6,7 @@ namespace redwall::policy {
 namespace {
 
 constexpr std::int64_t kSweepUs = 1'000'000;
-constexpr std::string_view kOverflow = "\n";  // no identity and no client has this name
+constexpr std::string_view kOverflow = "\nothers";  // no client has this name
 
 }  // namespace
 
@@ -16,7 +16,8 @@ void RateLimits::Fill(const Rate& rate, std::int64_t now_us, Bucket& bucket) {
   bucket.filled_us = std::max(now_us, bucket.filled_us);
 }
 
-RateLimits::Bucket& RateLimits::Find(const Rate& rate, Table& table, std::int64_t now_us) {
+RateLimits::Bucket& RateLimits::Find(const Rate& rate, std::string_view identity, Table& table,
+                                     std::int64_t now_us) {
   if (const auto found = table.buckets.find(std::string_view(name_)); found != table.buckets.end())
     return found->second;
   if (table.buckets.size() >= kMaxBuckets && now_us - table.swept_us >= kSweepUs) {
@@ -27,7 +28,7 @@ RateLimits::Bucket& RateLimits::Find(const Rate& rate, Table& table, std::int64_
       return bucket.tokens >= rate.burst;
     });
   }
-  if (table.buckets.size() >= kMaxBuckets) name_ = kOverflow;
+  if (table.buckets.size() >= kMaxBuckets) name_.assign(identity).append(kOverflow);
   return table.buckets.try_emplace(name_, Bucket{rate.burst, now_us}).first->second;
 }
 
@@ -43,7 +44,7 @@ bool RateLimits::Take(const Rate& rate, std::string_view identity, const Sender&
       name_ += sender.address;
     }
   }
-  Bucket& bucket = Find(rate, tables_[rate.number], sender.now.mono_us);
+  Bucket& bucket = Find(rate, identity, tables_[rate.number], sender.now.mono_us);
   Fill(rate, sender.now.mono_us, bucket);
   if (bucket.tokens < 1) return false;
   bucket.tokens -= 1;

@@ -3,7 +3,7 @@
 // A bucket holds up to `burst` tokens and gets `per_second` of them a second; a command takes one.
 // There is a bucket for each rule, or for each identity or client of it. Memory is bounded: where a
 // rule has more clients than kMaxBuckets, those that are full again are forgotten, and if none is,
-// newcomers share one bucket. Not thread-safe.
+// newcomers of an identity share one bucket. Not thread-safe.
 #ifndef REDWALL_GATEWAY_POLICY_RATE_LIMITS_H_
 #define REDWALL_GATEWAY_POLICY_RATE_LIMITS_H_
 
@@ -51,7 +51,7 @@ class RateLimits {
     std::int64_t swept_us = INT64_MIN / 2;  // never; a difference to it is still a number
   };
   static void Fill(const Rate& rate, std::int64_t now_us, Bucket& bucket);
-  Bucket& Find(const Rate& rate, Table& table, std::int64_t now_us);
+  Bucket& Find(const Rate& rate, std::string_view identity, Table& table, std::int64_t now_us);
 
   std::vector<Table> tables_;  // by the rule's number
   std::string name_;           // of the bucket in hand; a member so that its memory is kept

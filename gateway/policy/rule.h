@@ -118,6 +118,7 @@ struct Circumstances {
   bool allow_star_is_unknown = false;
   RateLimits* rates = nullptr;           // null: buckets are taken as full
   const UnknownName* unknown = nullptr;  // of an unknown command, where it was made already
+  std::size_t first_key = 0;  // of request.keys: earlier ones match no pattern of the rule
 };
 
 // `rule`'s view of a request, its identities left aside.

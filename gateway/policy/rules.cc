@@ -42,25 +42,34 @@ class Program {
   const Rule* First(const Request& request, Doubt doubt, DoesMatch matches) const {
     if (rules_.size() <= kShort) {
       for (const Rule* rule : rules_)
-        if (matches(*rule)) return rule;
+        if (matches(*rule, 0)) return rule;
       return nullptr;
     }
     Merge merge;
     const bool one_key = Gather(request, doubt, merge) && request.keys.size() == 1;
-    for (KeyIndex::Hit hit; merge.Next(hit);) {
-      const std::uint32_t at = hit.position;
-      if (hit.sure != 0 && one_key && patterns_alone_[at]) return rules_[at];
-      if (matches(*rules_[at])) return rules_[at];
+    Candidate candidate;
+    while (merge.Next(candidate)) {
+      const std::uint32_t at = candidate.hit.position;
+      if (candidate.hit.sure != 0 && one_key && patterns_alone_[at]) return rules_[at];
+      if (matches(*rules_[at], candidate.key)) return rules_[at];
     }
     return nullptr;
   }
 
  private:
-  // Takes several ascending lists for one.
+  // A rule that may match, and the first key that may make it so.
+  struct Candidate {
+    KeyIndex::Hit hit{0, 0};
+    std::uint32_t key = 0;  // into the request's
+  };
+
+  // Takes several lists, each in the rules' order, for one.
   class Merge {
    public:
-    void Add(KeyIndex::Hits list) {
-      if (list.empty()) return;
+    // Those of a key; keys come in ascending order.
+    void Add(KeyIndex::Hits hits, std::size_t key) {
+      if (hits.empty()) return;
+      const List list{hits, static_cast<std::uint32_t>(key)};
       if (few_ < some_.size()) {
         some_[few_++] = list;
       } else {
@@ -68,57 +77,69 @@ class Program {
       }
     }
     // The next rule, each once; false: there is none.
-    bool Next(KeyIndex::Hit& hit) {
-      if (!more_.empty() || heaped_) return NextOfMany(hit);
-      const KeyIndex::Hits* least = nullptr;
+    bool Next(Candidate& candidate) {
+      if (!more_.empty() || heaped_) return NextOfMany(candidate);
+      const List* least = nullptr;
       for (std::size_t i = 0; i < few_; ++i) {
-        KeyIndex::Hits& list = some_[i];
-        while (!list.empty() && PositionOf(list) <= last_) list = list.subspan(1);
-        if (!list.empty() && (least == nullptr || PositionOf(list) < PositionOf(*least)))
+        List& list = some_[i];
+        while (!list.hits.empty() && list.position() <= last_) list.hits = list.hits.subspan(1);
+        if (!list.hits.empty() && (least == nullptr || list.position() < least->position()))
           least = &list;
       }
       if (least == nullptr) return false;
-      hit = least->front();
-      last_ = hit.position;
+      Take(*least, candidate);
       return true;
     }
 
    private:
-    static std::int64_t PositionOf(KeyIndex::Hits list) { return list.front().position; }
+    struct List {
+      KeyIndex::Hits hits;
+      std::uint32_t key = 0;
+      std::int64_t position() const { return hits.front().position; }
+    };
+
+    void Take(const List& list, Candidate& candidate) {
+      candidate = {list.hits.front(), list.key};
+      last_ = list.position();
+    }
+
     // Of a command with many keys: a heap of the lists, each of them once.
-    bool NextOfMany(KeyIndex::Hit& hit) {
-      const auto later = [](KeyIndex::Hits a, KeyIndex::Hits b) {
-        return PositionOf(a) > PositionOf(b);
+    bool NextOfMany(Candidate& candidate) {
+      const auto later = [](const List& a, const List& b) {
+        return std::pair(a.position(), a.key) > std::pair(b.position(), b.key);
       };
       if (!std::exchange(heaped_, true)) {
         more_.insert(more_.end(), some_.begin(), some_.end());
-        const auto before = [](KeyIndex::Hits a, KeyIndex::Hits b) {
-          return std::less<>()(a.data(), b.data());
+        const auto before = [](const List& a, const List& b) {
+          return a.hits.data() == b.hits.data() ? a.key < b.key
+                                                : std::less<>()(a.hits.data(), b.hits.data());
         };
-        const auto same = [](KeyIndex::Hits a, KeyIndex::Hits b) { return a.data() == b.data(); };
+        const auto same = [](const List& a, const List& b) {
+          return a.hits.data() == b.hits.data();
+        };
         std::sort(more_.begin(), more_.end(), before);
         more_.erase(std::unique(more_.begin(), more_.end(), same), more_.end());
         std::make_heap(more_.begin(), more_.end(), later);
       }
       while (!more_.empty()) {
         std::pop_heap(more_.begin(), more_.end(), later);
-        hit = more_.back().front();
-        more_.back() = more_.back().subspan(1);
-        if (more_.back().empty()) {
+        List& list = more_.back();
+        const bool is_new = list.position() != last_;
+        if (is_new) Take(list, candidate);
+        list.hits = list.hits.subspan(1);
+        if (list.hits.empty()) {
           more_.pop_back();
         } else {
           std::push_heap(more_.begin(), more_.end(), later);
         }
-        if (static_cast<std::int64_t>(hit.position) == last_) continue;
-        last_ = hit.position;
-        return true;
+        if (is_new) return true;
       }
       return false;
     }
 
-    std::array<KeyIndex::Hits, 12> some_;
+    std::array<List, 12> some_;
     std::size_t few_ = 0;
-    std::vector<KeyIndex::Hits> more_;
+    std::vector<List> more_;
     bool heaped_ = false;
     std::int64_t last_ = -1;
   };
@@ -128,21 +149,22 @@ class Program {
     const bool told = request.info != nullptr && request.key_status == resp::KeyStatus::kComplete;
     // In doubt each deny with keys matches and no allow does.
     if (!told && doubt == Doubt::kRefuse) {
-      merge.Add(denies_);
+      merge.Add(denies_, 0);
       return false;
     }
     bool any = false;
-    for (const resp::KeyRef& key : request.keys) {
+    for (std::size_t i = 0; i < request.keys.size(); ++i) {
+      const resp::KeyRef& key = request.keys[i];
       if (key.kind != resp::KeyRef::Kind::kKey) continue;
       any = true;
-      index_.Find(request.command.arg(key.index), [&](KeyIndex::Hits hits) { merge.Add(hits); });
+      index_.Find(request.command.arg(key.index), [&](KeyIndex::Hits hits) { merge.Add(hits, i); });
     }
     // Or the other way round; but a key that is known settles a deny all the same.
     if (told && any) {
-      merge.Add(always_);
+      merge.Add(always_, 0);
       return true;
     }
-    merge.Add(told && request.info->touches_keyspace ? denies_ : allows_);
+    merge.Add(told && request.info->touches_keyspace ? denies_ : allows_, 0);
     return false;
   }
 
@@ -178,12 +200,13 @@ struct Rules::State {
   std::vector<const Rule*> for_unknown;                  // for commands that the table doesn't know
   bool users = false, databases = false, admits_unknown = false;
 
-  Circumstances How() const {
-    return {identity, doubt, compiled->unknown == Action::kAllow, compiled->rates.get(), nullptr};
+  Circumstances How(bool counts) const {
+    return {identity, doubt, compiled->unknown == Action::kAllow,
+            counts ? compiled->rates.get() : nullptr, nullptr};
   }
-  const Rule* FirstForUnknown(const Request& request) const {
+  const Rule* FirstForUnknown(const Request& request, bool counts) const {
     const UnknownName name(request.command);
-    Circumstances how = How();
+    Circumstances how = How(counts);
     how.unknown = &name;
     const auto found = std::find_if(for_unknown.begin(), for_unknown.end(), [&](const Rule* rule) {
       return Matches(MatchRequest(*rule, request, how).match);
@@ -195,18 +218,22 @@ struct Rules::State {
 Rules::Rules(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Rules::~Rules() = default;
 
-Decision Rules::Decide(const Request& request) const {
+Decision Rules::Decide(const Request& request) const { return Decide(request, true); }
+Decision Rules::Judge(const Request& request) const { return Decide(request, false); }
+
+Decision Rules::Decide(const Request& request, bool counts) const {
   const Policy::State& policy = *state_->compiled;
   if (request.info == nullptr) {
     // Whoever decides after us may well know it.
     if (state_->doubt == Doubt::kForward)
       return policy::Decide(policy, Action::kAllow, nullptr, kUnknownRule);
-    const Rule* rule = state_->FirstForUnknown(request);
+    const Rule* rule = state_->FirstForUnknown(request, counts);
     return policy::Decide(policy, rule ? rule->action : policy.unknown, rule, kUnknownRule);
   }
-  const Circumstances how = state_->How();
-  const Rule* rule =
-      state_->programs[request.info->id]->First(request, state_->doubt, [&](const Rule& candidate) {
+  Circumstances how = state_->How(counts);
+  const Rule* rule = state_->programs[request.info->id]->First(
+      request, state_->doubt, [&](const Rule& candidate, std::uint32_t key) {
+        how.first_key = key;
         return Matches(MatchConditions(candidate, request, how).match);
       });
   if (rule != nullptr) return policy::Decide(policy, rule->action, rule, {});
@@ -232,6 +259,13 @@ bool Rules::asks_for_users() const { return state_->users; }
 bool Rules::asks_for_databases() const { return state_->databases; }
 
 std::shared_ptr<const Rules> Policy::RulesFor(std::string_view identity, Doubt doubt) const {
+  std::weak_ptr<const Rules>& compiled = compiled_[{std::string(identity), doubt}];
+  std::shared_ptr<const Rules> rules = compiled.lock();
+  if (rules == nullptr) compiled = rules = Compile(identity, doubt);
+  return rules;
+}
+
+std::shared_ptr<const Rules> Policy::Compile(std::string_view identity, Doubt doubt) const {
   auto compiled = std::make_unique<Rules::State>();
   compiled->policy = shared_from_this();
   compiled->compiled = state_.get();

@@ -41,7 +41,9 @@ void Conversation::OnPolicyChanged(const Now& now) {
       (!monitor_ || MayStill("monitor", now)) && (!raw_ || MayStill("psync", now)) &&
       (!pubsub_.subscribed() ||
        (MayStill("subscribe", now) && MayStill("psubscribe", now) && MayStill("ssubscribe", now)));
-  if (!may) Fail("the policy no longer allows what this connection does");
+  if (!may) return Fail("the policy no longer allows what this connection does");
+  // What is queued was judged by the old policy, and isn't executed under the new one.
+  if (transaction_.open && transaction_.commands > 0) transaction_.dirty = true;
 }
 
 void Conversation::OnCommandsKnown(const Now& now) {
@@ -61,7 +63,7 @@ bool Conversation::MayStill(std::string_view command, const Now& now) const {
     const policy::Sender sender = SenderNow(now);
     const policy::Request request{parser.command(), rules.table().Find(command), none,
                                   resp::KeyStatus::kUnknown, sender};
-    return rules.Decide(request).action == policy::Action::kAllow;
+    return rules.Judge(request).action == policy::Action::kAllow;
   };
   const Gate& gate = *environment_.gate;
   return may(*gate.rules) && (gate.pushed == nullptr || may(*gate.pushed));

@@ -116,7 +116,8 @@ class Conversation {
   void OnRequestEnd(const Now& now);
   void OnReply(std::string_view bytes, const Now& now);  // from Redis's side
   // The gate's policy is another one: ends a connection that does what it no longer may (MONITOR, a
-  // replication stream, subscriptions where it can't be told that all are still allowed).
+  // replication stream, subscriptions where it can't be told that all are still allowed), and lets
+  // no transaction be executed of which commands are queued.
   void OnPolicyChanged(const Now& now);
   // What a command is has been found out: goes on with what waits for it.
   void OnCommandsKnown(const Now& now);

@@ -64,6 +64,14 @@ SETUPS = [
             for word in ("--user", name, "on", ">" + password, "+@all", "~*", "&*")
         ],
     ),
+    # The agent may not ask this one what its commands are.
+    Setup(
+        "untold",
+        ["--rename-command", "FLUSHALL", "wipe"]
+        + ["--user", "default", "on", "nopass", "+@all", "-command", "~*", "&*"],
+        {"FLUSHALL": "wipe"},
+    ),
+    Setup("foreign", ["--rename-command", "FLUSHALL", "wipe"], {"FLUSHALL": "wipe"}),
 ]
 
 # A part of the day that is far off, and one that it is now.
@@ -147,6 +155,16 @@ POLICIES = [
             "rules": [deny("no-wipes", *WIPES), deny("no-scripts", "@scripting")],
         },
         setup="renamed",
+    ),
+    Policy(
+        "renamed-untold",
+        {"default": "allow", "unknown": "allow", "rules": [deny("no-wipes", *WIPES)]},
+        setup="untold",
+    ),
+    Policy(
+        "by-foreign-name",
+        {"default": "allow", "unknown": "allow", "rules": [deny("no-wipes", "wipe")]},
+        setup="foreign",
     ),
     Policy(
         "no-exec",

@@ -3,12 +3,14 @@ SIGHUP puts a new one in force at once, on connections that are open too; a bad 
 one in force and says why.
 """
 
+import hashlib
 import json
+import pathlib
 import signal
 
 import scenario  # noqa: F401, finds tests/support
-from harness import run_tests
-from processes import check, check_equal, free_port
+from harness import read_audit, run_tests
+from processes import check, check_equal, check_in, free_port
 
 OPEN = {"version": 1, "default": "allow"}
 NO_SETS = {
@@ -147,6 +149,56 @@ def test_a_policy_file_that_is_gone_leaves_the_old_one_in_force(scene):
     pair.server.send_signal(signal.SIGHUP)
     pair.server.wait_for_log(r"policy\.json", since=mark)
     check_equal(wire.call("SET", "a", "1"), DENIED, "SET")
+
+
+NO_MONITOR = {
+    "version": 1,
+    "default": "allow",
+    "rules": [
+        {"id": "m", "action": "deny", "commands": ["monitor"]},
+        {"id": "c", "action": "deny", "commands": ["@pubsub"], "channels": ["secret.*"]},
+    ],
+}
+
+
+def test_what_goes_on_and_is_no_longer_allowed_ends(scene):
+    """MONITOR, and subscriptions of which it can't be told that all are still allowed."""
+    for where in ("policy", "client_policy"):
+        pair = scene.pair(scene.redis(where), **{where: OPEN})
+        agent, path = agent_and_path(pair, where)
+        monitor, reader, other = pair.wire(), pair.wire(), pair.wire()
+        check_equal(monitor.call("MONITOR"), b"+OK\r\n", "MONITOR")
+        check_in(b"secret.1", reader.call("SUBSCRIBE", "secret.1"), "the confirmation")
+        check_equal(other.call("PING"), b"+PONG\r\n", "PING")
+        reload(agent, path, json.dumps(OPEN) + "\n", r"(?i)reload|policy")
+        # A policy that allows it all the same ends nothing.
+        check_in(b"pong", reader.call("PING"), "PING of the subscriber")
+        reload(agent, path, NO_MONITOR, r"(?i)reload|policy")
+        check_equal(reader.rest(), b"", "what the subscriber gets before its end")
+        monitor.rest()
+        check_equal(other.call("PING"), b"+PONG\r\n", "PING after the reload")
+        pair.check_sound()
+
+
+def test_what_is_queued_is_not_executed_under_another_policy(scene):
+    pair = scene.pair(scene.redis(), policy=OPEN)
+    wire = pair.wire()
+    check_equal(wire.call("MULTI"), b"+OK\r\n", "MULTI")
+    check_equal(wire.call("SET", "a", "1"), b"+QUEUED\r\n", "SET in it")
+    reload(pair.server, pair.policy_path, NO_SETS, r"(?i)reload|policy")
+    check_in(b"EXECABORT", wire.call("EXEC"), "EXEC")
+    check_equal(wire.call("GET", "a"), b"$-1\r\n", "GET afterwards")
+
+
+def test_the_audit_says_which_policy_is_in_force(scene):
+    pair = scene.pair(scene.redis(), policy=OPEN, audit=True)
+    texts = [pathlib.Path(pair.policy_path).read_bytes()]
+    reload(pair.server, pair.policy_path, NO_SETS, r"(?i)reload|policy")
+    texts.append(pathlib.Path(pair.policy_path).read_bytes())
+    names = ("start", "policy-reloaded")
+    events = read_audit(pair.server_audit, 2, lambda record: record.get("event") in names)
+    hashes = [hashlib.blake2b(text, digest_size=32).hexdigest() for text in texts]
+    check_equal([event["hash"] for event in events], hashes, "the hashes of the policies")
 
 
 if __name__ == "__main__":

@@ -115,19 +115,18 @@ def test_the_agent_leaves_no_trace_while_nothing_changes(scene):
 class ModuleRedis:
     """A server that says PONG, and in answer to COMMAND that it has GET and JSON.SET."""
 
-    COMMANDS = (
-        b"*2\r\n"
-        b"*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n"
-        b"*1\r\n+@read\r\n*0\r\n*0\r\n*0\r\n"
-        b"*10\r\n$8\r\njson.set\r\n:-4\r\n*2\r\n+write\r\n+denyoom\r\n:1\r\n:1\r\n:1\r\n"
+    ENTRIES = {
+        b"get": b"*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n"
+        b"*1\r\n+@read\r\n*0\r\n*0\r\n*0\r\n",
+        b"json.set": b"*10\r\n$8\r\njson.set\r\n:-4\r\n*2\r\n+write\r\n+denyoom\r\n:1\r\n:1\r\n:1\r\n"
         b"*2\r\n+@write\r\n+@slow\r\n*0\r\n"
         b"*1\r\n*6\r\n$5\r\nflags\r\n*2\r\n+RW\r\n+update\r\n"
         b"$12\r\nbegin_search\r\n*4\r\n$4\r\ntype\r\n$5\r\nindex\r\n$4\r\nspec\r\n"
         b"*2\r\n$5\r\nindex\r\n:1\r\n"
         b"$9\r\nfind_keys\r\n*4\r\n$4\r\ntype\r\n$5\r\nrange\r\n$4\r\nspec\r\n"
         b"*6\r\n$7\r\nlastkey\r\n:0\r\n$7\r\nkeystep\r\n:1\r\n$5\r\nlimit\r\n:0\r\n"
-        b"*0\r\n"
-    )
+        b"*0\r\n",
+    }
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -158,11 +157,16 @@ class ModuleRedis:
                         continue  # in place of a refused one
                     name = command[0].upper()
                     if name == b"COMMAND":
-                        sock.sendall(self.COMMANDS)
+                        sock.sendall(self.about(command[2:] or list(self.ENTRIES)))
                     elif name == b"PING":
                         sock.sendall(b"+PONG\r\n")
                     else:
                         sock.sendall(b"+OK\r\n")
+
+    def about(self, names):
+        """The answer to COMMAND, or to COMMAND INFO for some names."""
+        entries = [self.ENTRIES.get(name.lower(), b"*-1\r\n") for name in names]
+        return b"*%d\r\n" % len(entries) + b"".join(entries)
 
     @staticmethod
     def take(data):

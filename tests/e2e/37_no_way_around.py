@@ -10,7 +10,7 @@ import sys
 
 import scenario  # noqa: F401, finds tests/support
 from harness import run_tests
-from processes import check
+from processes import SHARE, check
 
 BYPASS = pathlib.Path(__file__).resolve().parents[1] / "bypass"
 sys.path += [str(BYPASS), str(BYPASS / "families")]
@@ -24,6 +24,7 @@ AT_CLIENT = 4  # every fourth case is tried with the policy at the client agent,
 
 
 def run_setup(scene, setup, every=1, at_client=False):
+    every *= SHARE
     verdicts = Verdicts()
     bench = Bench(scene, setup)
     for policy in POLICIES:
@@ -63,6 +64,18 @@ def test_nothing_gets_round_with_renamed_commands(scene):
 
 def test_nothing_gets_round_rules_about_users(scene):
     run_setup(scene, SETUPS[2])
+
+
+def test_nothing_gets_round_where_redis_does_not_tell_its_commands(scene):
+    run_setup(scene, SETUPS[3])
+
+
+def test_nothing_gets_round_rules_about_commands_that_are_not_known(scene):
+    run_setup(scene, SETUPS[4])
+
+
+def test_nothing_gets_round_those_of_the_client_agent(scene):
+    run_setup(scene, SETUPS[4], at_client=True)
 
 
 def test_nothing_gets_round_the_client_agents_policy(scene):

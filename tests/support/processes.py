@@ -14,6 +14,8 @@ import subprocess
 import time
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
+# Of what is tried by the thousand every so manieth: for the slow builds of the sanitizers.
+SHARE = int(os.environ.get("REDWALL_TEST_SHARE", "1"))
 PATIENCE = float(os.environ.get("REDWALL_TEST_PATIENCE", "60"))  # seconds until a wait is a failure
 
 

@@ -1,7 +1,8 @@
 """A Redis whose commands bear other names: its FLUSHALL is `wipe`, CONFIG is `konf`, EVAL is
 `run-it`, SWAPDB is `swap`, GET is `read`, and FLUSHDB is `get`. Rules name what a command is."""
 
-from case import Case, Family
+from case import Case, Family, Reply
+from wire import encode
 
 RENAMED = Family(
     "renamed commands",
@@ -99,9 +100,48 @@ UNKNOWN_PASS = Family(
         Case("a name that reads and is FLUSHDB", "get", "read app:1", stop="flushdb"),
     ],
 )
+UNTOLD = Family(
+    "renamed commands where Redis doesn't tell what they are",
+    "renamed-untold",
+    "flushall",
+    [
+        # The agent asks at most once a second, and then again: each wait is long enough for one.
+        Case(
+            "again and again, while the agent asks for the name",
+            ["wipe", Reply(), *["BLPOP none 1.2", Reply(), "wipe", Reply()] * 3],
+            ["BLPOP none 1.2", Reply(), "dbsize"],
+        ),
+        Case(
+            "the same, and then in MULTI",
+            [*["WIPE", Reply(), "BLPOP none 1.2", Reply()] * 3, "MULTI", "WIPE", "EXEC"],
+            ["BLPOP none 1.2", Reply(), "MULTI", "dbsize", "EXEC"],
+        ),
+    ],
+)
+# Redis finds a command by a hash of the whole name, but compares names up to a NUL only: one in
+# some hundreds of these is FLUSHALL.
+_TRIES = 6000
+FOREIGN = Family(
+    "unknown commands that a rule names",
+    "by-foreign-name",
+    "flushall",
+    [
+        Case("by its name", "wipe", "dbsize"),
+        Case(
+            "with a NUL and more behind the name",
+            b"".join(encode(b"wipe\0%d" % i) for i in range(_TRIES)),
+            "dbsize",
+        ),
+        Case(
+            "the same in large letters, with an argument",
+            b"".join(encode(b"WIPE\0%d" % i, "ASYNC") for i in range(_TRIES)),
+            "dbsize",
+        ),
+    ],
+)
 
 _PASSES = {"read": "get", "konf": "config|get"}
 for _case in RENAMED.cases + UNKNOWN_PASS.cases:
     _case.passes = [_PASSES.get(name, name) for name in _case.passes]
 
-FAMILIES = [RENAMED, UNKNOWN_PASS]
+FAMILIES = [RENAMED, UNKNOWN_PASS, UNTOLD, FOREIGN]

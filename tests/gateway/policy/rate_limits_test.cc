@@ -98,14 +98,15 @@ TEST_CASE("rules have buckets of their own") {
 
 TEST_CASE("beyond so many clients newcomers share a bucket, until old ones are full again") {
   RateLimits limits;
-  const Rate rate = Of(1, 2, Rate::Per::kIdentity);
+  const Rate rate = Of(1, 2, Rate::Per::kClient);
   for (std::size_t i = 0; i < RateLimits::kMaxBuckets; ++i)
-    REQUIRE(limits.Take(rate, "agent-" + std::to_string(i), From("10.0.0.1:1", 0)));
-  CHECK(Taken(limits, rate, 0, 1, "new-1") == 1);
-  CHECK(Taken(limits, rate, 0, 1, "new-2") == 1);
-  CHECK(Taken(limits, rate, 0, 1, "new-3") == 0);    // the shared one is empty
-  CHECK(Taken(limits, rate, 0, 2, "agent-7") == 1);  // those that were there keep theirs
+    REQUIRE(limits.Take(rate, "a", From("client-" + std::to_string(i), 0)));
+  CHECK(Taken(limits, rate, 0, 1, "a", "new-1") == 1);
+  CHECK(Taken(limits, rate, 0, 1, "a", "new-2") == 1);
+  CHECK(Taken(limits, rate, 0, 1, "a", "new-3") == 0);     // the shared one is empty
+  CHECK(Taken(limits, rate, 0, 2, "a", "client-7") == 1);  // those that were there keep theirs
+  CHECK(Taken(limits, rate, 0, 3, "b", "new-1") == 2);     // what "a" does is no matter of "b"
   // A second later the others' buckets are full and forgotten: newcomers have their own.
-  CHECK(Taken(limits, rate, 2'000'000, 2, "new-4") == 2);
-  CHECK(Taken(limits, rate, 2'000'000, 2, "new-5") == 2);
+  CHECK(Taken(limits, rate, 2'000'000, 2, "a", "new-4") == 2);
+  CHECK(Taken(limits, rate, 2'000'000, 2, "a", "new-5") == 2);
 }
