@@ -60,6 +60,28 @@ def test_names_that_were_swapped_mean_what_they_do(scene):
         check_equal(wire.call("EXISTS", "a"), b":1\r\n", "what was to be wiped")
 
 
+UNKNOWN_MAY = {**NO_WIPES, "unknown": "allow"}
+
+
+def test_an_unknown_name_passes_only_once_redis_has_said_that_it_is_none(scene):
+    """And what it said before a restart no longer counts: a client keeps asking meanwhile."""
+    redis = scene.redis()
+    pair = scene.pair(redis, policy=UNKNOWN_MAY)
+    with pair.wire() as wire:
+        check_in(b"ERR unknown command", wire.call("wipe"), "where there is no such command")
+        check_in(b"ERR unknown", wire.call("CONFIG", "NOSUCH"), "an unknown sub-command")
+        redis.stop()
+    redis.options = renamed("FLUSHALL", "wipe")
+    redis.start()
+    pair.eventually_ping()
+    with pair.wire() as wire:
+        check_equal(wire.call("SET", "a", "1"), b"+OK\r\n", "SET")
+        for i in range(20):
+            check_equal(wire.call("wipe"), DENIED, f"wipe, after the restart ({i})")
+            check_in(b"ERR unknown", wire.call(f"nosuch{i % 2}"), "another unknown name")
+        check_equal(wire.call("EXISTS", "a"), b":1\r\n", "what was to be wiped")
+
+
 def test_a_restarted_redis_is_asked_again(scene):
     redis = scene.redis()
     pair = scene.pair(redis, policy=NO_WIPES)

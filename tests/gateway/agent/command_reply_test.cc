@@ -386,5 +386,19 @@ TEST_CASE("The name that Redis gave to a renamed command") {
   CHECK(!RenamedFrom({Reply::Type::kError, "ERR", 0, {}}));
 }
 
+TEST_CASE("A module's command has the categories that its flags imply") {
+  for (const bool has_some : {false, true}) {
+    const std::vector<std::string> categories =
+        has_some ? std::vector<std::string>{"@fast"} : std::vector<std::string>{};
+    const auto answer =
+        ReadCommandReply(Array({Entry6("evil.wipe", {"write", "admin"}, {0, 0, 0}, categories)}));
+    REQUIRE(answer.ok());
+    const resp::Categories got = answer->commands.front().categories;
+    CHECK((got & CategoryBit("write")) == (has_some ? 0 : CategoryBit("write")));
+    CHECK((got & CategoryBit("dangerous")) == (has_some ? 0 : CategoryBit("dangerous")));
+    CHECK((got & CategoryBit("fast")) == (has_some ? CategoryBit("fast") : 0));
+  }
+}
+
 }  // namespace
 }  // namespace redwall::agent

@@ -187,3 +187,9 @@ TEST_CASE("a set covers another only when nothing is left over") {
   CHECK(!covers({"*", "-ft.search"}, {"ft.search"}));
   CHECK(!covers({"*", "-@geo"}, {"ft.search"}));
 }
+
+TEST_CASE("an unknown command's name counts up to its first NUL, as Redis compares it") {
+  const TestRequest request(std::vector<std::string>{std::string("WIPE\0x", 6), "a"});
+  CHECK(Make({"wipe"}).HasUnknown(UnknownName(request.get().command)) ==
+        CommandSet::Unknown::kNamed);
+}

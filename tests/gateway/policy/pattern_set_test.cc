@@ -104,3 +104,11 @@ TEST_CASE("patterns may overlap unless their literal beginnings part") {
   CHECK(set.MayOverlap("secret.1"));
   CHECK(!set.MayOverlap("public"));
 }
+
+TEST_CASE("a client's pattern that is too long to look at may overlap anything") {
+  const PatternSet set({"secret.*", "exact"});
+  const auto of = [](std::size_t size) { return "app.*" + std::string(size - 5, 'x'); };
+  CHECK(!set.MayOverlap(of(redwall::resp::kMaxCoverPattern - 1)));
+  CHECK(!set.MayOverlap(of(redwall::resp::kMaxCoverPattern)));
+  CHECK(set.MayOverlap(of(redwall::resp::kMaxCoverPattern + 1)));
+}
