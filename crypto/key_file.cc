@@ -47,7 +47,7 @@ Result<SharedKey, KeyError> ReadSharedKey(const std::string& path) {
 }
 
 Result<Identity, KeyError> ReadIdentity(const std::string& path) {
-  const auto content = ReadPrivateFile(path);
+  const auto content = ReadPrivateFile(path, "redwall keygen --identity FILE");
   if (!content) return content.error();
   std::string_view text = AsText(content->bytes());
   if (text.ends_with('\n')) text.remove_suffix(1);

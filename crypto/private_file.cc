@@ -73,13 +73,13 @@ KeyError FileError(const std::string& path, const std::string& what) {
   return {"key file '" + path + "' " + what};
 }
 
-Result<Secret, KeyError> ReadPrivateFile(const std::string& path) {
+Result<Secret, KeyError> ReadPrivateFile(const std::string& path, const char* maker) {
   // Non-blocking, so that a FIFO is refused instead of waited for.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (file.get() < 0) {
     const int code = errno;
     KeyError error = SystemError(path, "cannot be opened", code);
-    if (code == ENOENT) error.sentence += "; `redwall keygen FILE` makes one";
+    if (code == ENOENT) error.sentence.append("; `").append(maker).append("` makes one");
     return error;
   }
   if (const auto checked = CheckOpened(path, file.get()); !checked) return checked.error();
@@ -95,8 +95,7 @@ Result<Secret, KeyError> ReadPrivateFile(const std::string& path) {
   }
   if (size < kMinFile)
     return FileError(path, "has " + std::to_string(size) +
-                               " bytes where 32 or more are needed; make a new one with: "
-                               "redwall keygen FILE");
+                               " bytes where 32 or more are needed; make a new one with: " + maker);
   if (size > kMaxFile) return FileError(path, "is longer than 65536 bytes; is it the right file?");
   Secret content = Secret::CopyOf(buffer.bytes().first(size));
   if (content.empty()) return FileError(path, "cannot be read: no memory");

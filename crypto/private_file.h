@@ -15,8 +15,9 @@ namespace redwall::crypto {
 KeyError FileError(const std::string& path, const std::string& what);
 
 // The whole file: 32 bytes to 64 KiB. Refused is what others than the owner may read, and what
-// isn't a regular file.
-Result<Secret, KeyError> ReadPrivateFile(const std::string& path);
+// isn't a regular file. `maker` makes such a file: an error names it.
+Result<Secret, KeyError> ReadPrivateFile(const std::string& path,
+                                         const char* maker = "redwall keygen FILE");
 
 // Makes a new file of mode 0600, synced to disk; an existing one is never overwritten.
 Result<void, KeyError> WriteNewPrivateFile(const std::string& path, ByteView content);

@@ -50,7 +50,7 @@ std::optional<SigningKey> SigningKey::FromSeed(ByteView seed) {
 }
 
 Result<SigningKey, KeyError> SigningKey::ReadFile(const std::string& path) {
-  const auto content = ReadPrivateFile(path);
+  const auto content = ReadPrivateFile(path, "redwall keygen --signing FILE");
   if (!content) return content.error();
   std::string_view text = AsText(content->bytes());
   if (text.ends_with('\n')) text.remove_suffix(1);

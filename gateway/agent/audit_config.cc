@@ -107,7 +107,7 @@ AuditConfig ReadAudit(const json::Value& value, PathBase& base) {
   if (const auto rotate = value.Member("rotate")) config.rotation = ReadRotation(*rotate, config);
   config.sign = ReadPath(value, "sign", base);
   if (const auto every = value.Member("checkpoint_ms"))
-    config.checkpoint_ms = static_cast<std::uint64_t>(every->Integer(10, 3600 * 1000));
+    config.checkpoint_ms = static_cast<std::uint64_t>(every->Integer(10, 60 * 1000));
   if (const auto sinks = value.Member("sinks")) ReadCopies(*sinks, config, base);
   value.Finish();
   return config;

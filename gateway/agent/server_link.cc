@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "gateway/agent/log.h"
+#include "gateway/net/redis_client.h"
 
 namespace redwall::agent {
 namespace {
@@ -65,7 +66,7 @@ void ServerLink::ReadLogin(std::string_view bytes) {
     Leave();
   } else {
     owner_.OnUpstreamTrouble("route '" + route() + "': Redis refused the credentials in " +
-                             upstream_->route.password_file + ": " + std::string(text));
+                             upstream_->route.password_file + ": " + net::TellableLoginError(text));
     Fail(tunnel::ResetCode::kLogin);
   }
 }

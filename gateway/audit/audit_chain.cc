@@ -24,7 +24,7 @@ Result<FileStart, LineFileError> ReadFileStart(const std::string& path) {
       const AuditLine& line = reader.line();
       return FileStart{path, std::string(line.agent), std::string(line.side), line.ts_us, line.seq};
     }
-    if (first_error.empty()) first_error = path + ": line 1: " + reader.error();
+    if (first_error.empty()) first_error = Visible(path) + ": line 1: " + reader.error();
   }
   if (!(*file)->error().empty()) return LineFileError{(*file)->error()};
   if (!first_error.empty()) return LineFileError{first_error};

@@ -36,7 +36,7 @@ void AppendSeq(std::uint64_t seq, std::string& out) {
 std::optional<std::uint64_t> TakeSeq(std::string_view& text) {
   std::uint64_t seq = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seq);
-  if (error != std::errc() || text[0] == '0') return {};
+  if (error != std::errc() || text[0] == '0' || seq > kMaxSeq) return {};
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return seq;
 }
@@ -152,7 +152,7 @@ std::optional<Head> ParseHead(std::string_view text) {
   if (!TakeText(kLineStart, text)) return {};
   if (text.starts_with("0,")) {  // of a chain without a line
     text.remove_prefix(1);
-  } else if (const auto seq = TakeSeq(text)) {
+  } else if (const auto seq = TakeSeq(text); seq && *seq <= kMaxSeq / 2) {
     head.end.seq = *seq;
   } else {
     return {};

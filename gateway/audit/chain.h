@@ -26,6 +26,13 @@ struct ChainEnd {
   ChainHash hash{};       // of that line; zeros: no line yet
 };
 
+// No line that an agent writes is longer: 64 keys and 64 arguments of 64 KiB, every byte of them
+// escaped, are 48 MiB.
+inline constexpr std::size_t kMaxLineBytes = 64 * 1024 * 1024;
+// No chain comes that far. Greater numbers are refused, so that none that somebody made up wraps
+// around; a head's half as great already, so that the chain can go on behind it.
+inline constexpr std::uint64_t kMaxSeq = INT64_MAX;
+
 // What a line says of itself.
 struct ChainLink {
   std::uint64_t seq = 0;

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -43,6 +44,24 @@ std::string_view Advice(int code) {
   }
 }
 
+// Standard output without waiting for its reader. It is shared with others, who count on its
+// blocking: so a pipe is opened a second time. Standard output itself where that can't be done (a
+// socket, a pipe of another user's), and where it is a file.
+int OpenStandardOutput() {
+  struct stat status {};
+  if (::fstat(STDOUT_FILENO, &status) != 0 || S_ISREG(status.st_mode)) return STDOUT_FILENO;
+  const int fd = ::open("/proc/self/fd/1", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  return fd < 0 ? STDOUT_FILENO : fd;
+}
+
+// write(2) on a socket or a pipe that can't be made not to block for itself alone.
+ssize_t WriteWithoutWaiting(int fd, std::string_view bytes) {
+  iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+  const ssize_t written = ::pwritev2(fd, &piece, 1, -1, RWF_NOWAIT);
+  if (written >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)) return written;
+  return ::write(fd, bytes.data(), bytes.size());  // this kernel can't
+}
+
 // True where the file's last line has no end: a process died while it wrote it, or the disk was
 // full. It can't be told without the right to read, and then it is taken as whole.
 bool EndsInHalfLine(const std::string& path, const struct stat& status) {
@@ -79,7 +98,9 @@ void FileSink::LetGo() {
 
 Result<void, SinkError> FileSink::Reopen() {
   if (path_ == "-") {
-    fd_ = STDOUT_FILENO;
+    if (fd_ < 0) fd_ = OpenStandardOutput();
+    struct stat status {};
+    waits_ = fd_ == STDOUT_FILENO && (::fstat(fd_, &status) != 0 || !S_ISREG(status.st_mode));
     return {};
   }
   // O_NONBLOCK: a pipe whose reader is slow or absent must not stop the process. Files don't mind
@@ -126,6 +147,11 @@ bool FileSink::IsAtPath() const {
   }, other{};
   return ::fstat(fd_, &mine) == 0 && ::stat(path_.c_str(), &other) == 0 &&
          mine.st_dev == other.st_dev && mine.st_ino == other.st_ino;
+}
+
+bool FileSink::IsDeleted() const {
+  struct stat status {};
+  return regular_ && ::fstat(fd_, &status) == 0 && status.st_nlink == 0;
 }
 
 std::uint64_t FileSink::size() const {
@@ -176,7 +202,7 @@ std::size_t FileSink::Append(std::string_view lines, std::string& error) {
 std::size_t FileSink::Write(std::string_view bytes, std::string& error) {
   ssize_t written;
   do {
-    written = ::write(fd_, bytes.data(), bytes.size());
+    written = waits_ ? WriteWithoutWaiting(fd_, bytes) : ::write(fd_, bytes.data(), bytes.size());
   } while (written < 0 && errno == EINTR);
   if (written > 0) return static_cast<std::size_t>(written);
   error = FileSentence(path_, "can't be written to", written < 0 ? errno : ENOSPC);

@@ -50,6 +50,8 @@ class FileSink {
   std::uint64_t size() const;
   // True where the path names the file that is open here.
   bool IsAtPath() const;
+  // True where no path names it any more: nobody can read what is written to it.
+  bool IsDeleted() const;
 
  private:
   FileSink(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
@@ -62,6 +64,7 @@ class FileSink {
   int fd_;
   bool regular_ = false;
   bool reserved_ = false;
+  bool waits_ = false;           // a write may wait for the reader: standard output
   bool end_line_first_ = false;  // the file ended in half a line when it was opened
 };
 

@@ -5,7 +5,6 @@
 #include <cstdio>
 
 #include "crypto/primitives.h"
-#include "gateway/audit/journal_start.h"
 
 namespace redwall::audit {
 namespace {
@@ -40,32 +39,55 @@ Result<std::unique_ptr<Journal>, SinkError> Journal::Open(Options options, const
 
 // Finds the end of the chain that is there.
 Result<void, SinkError> Journal::GoOn(const Now& now) {
-  auto tail = ReadTail(options_.path);
-  if (!tail) return tail.error();
-  auto found = head_.Open(options_.path);
-  if (!found) return found.error();
-  Left left{*tail, {}, *found};
-  if (tail->empty) {
-    if (const auto rotated = ListRotated(options_.path); !rotated.empty()) {
-      const auto newest = ReadTail(rotated.back().path);
-      if (newest) left.rotated = newest->end;
-    }
-  }
-  JournalStart start = StartBehind(left);
+  const auto left = LookAround(now);
+  if (!left) return left.error();
+  JournalStart start = StartBehind(*left);
   end_ = start.end;
-  since_ = tail->since;
-  has_bodies_ = !tail->empty;
+  since_ = left->file.since;
+  has_bodies_ = !left->file.empty;
   if (start.set_aside) {
     auto aside = SetAside(now);
     if (!aside) return aside.error();
     start.why += ", and was moved to " + *aside;
   }
   size_ = sink_->size();
-  WriteHead(false);  // from here on an end without Close is told from one with it
-  if (start.why.empty()) return {};
-  notes_.push_back(options_.path + ": " + start.why);
-  AddGap(start.lost, start.why, now);
+  if (!start.why.empty()) {
+    notes_.push_back(options_.path + ": " + start.why);
+    AddGap(start.lost, start.why, now);
+  }
+  // From here on an end without Close is told from one with it. But a head that vouches for what
+  // was found comes only once the gap is in the file: else a kill in between would hide it.
+  if (Drain()) WriteHead(false);
   return {};
+}
+
+Result<Left, SinkError> Journal::LookAround(const Now& now) {
+  auto tail = ReadTail(options_.path);
+  if (!tail) return tail.error();
+  auto found = head_.Open(options_.path, now.wall_us);
+  if (!found) return found.error();
+  Left left{*tail, {}, *found};
+  std::string newest = options_.path;
+  if (tail->empty) {
+    if (const auto rotated = ListOwnRotated(options_.path, kMaxSeq); !rotated.empty()) {
+      newest = rotated.back().path;
+      if (const auto end = ReadTail(newest)) left.rotated = end->end;
+    }
+  }
+  if (!found->head) return left;
+  left.head_untrusted = !Trusts(*found->head);
+  const std::optional<ChainEnd>& end = tail->empty ? left.rotated : tail->end;
+  left.leaves_head =
+      end && end->seq > found->head->end.seq && !GoesOnBehind(found->head->end, newest);
+  return left;
+}
+
+bool Journal::Trusts(const Head& head) const {
+  if (!options_.key) return true;
+  const auto signature = crypto::ParseSignature(head.signature);
+  return head.key == key_text_ && signature &&
+         crypto::VerifySignature(options_.key->public_key(),
+                                 AsBytes(HeadMessage(head.end, head.closed)), *signature);
 }
 
 // What is in the file makes room. Returns its new name, without folder.
@@ -89,6 +111,9 @@ bool Journal::Write(std::string& bodies, const Now& now) {
 
 bool Journal::TryWrite(std::string& bodies, const Now& now) {
   if (closed_ || !Drain() || (rotating_ && !FinishRotation(now))) return false;
+  if (!LookAfterFiles(now)) return false;
+  // The clock was ahead when the file was begun: its age counts from now.
+  if (since_ && *since_ > now.wall_us) since_ = now.wall_us;
   AddSinkGaps(now);
   for (;;) {
     if (RotationDue(now) && !BeginRotation(now)) return false;

@@ -26,6 +26,7 @@
 #include "gateway/audit/copy.h"
 #include "gateway/audit/file_sink.h"
 #include "gateway/audit/journal_files.h"
+#include "gateway/audit/journal_start.h"
 #include "gateway/audit/json_text.h"
 
 namespace redwall::audit {
@@ -76,6 +77,8 @@ class Journal {
  private:
   Journal(Options options, std::unique_ptr<FileSink> sink);
   Result<void, SinkError> GoOn(const Now& now);
+  Result<Left, SinkError> LookAround(const Now& now);
+  bool Trusts(const Head& head) const;
   Result<std::string, SinkError> SetAside(const Now& now);
   bool TryWrite(std::string& bodies, const Now& now);
   void SetDue(const Now& now);
@@ -87,6 +90,8 @@ class Journal {
   void AddGap(std::optional<std::uint64_t> lost, std::string_view why, const Now& now);
   void AddSinkGaps(const Now& now);
   void AddCheckpoint(const Now& now);
+  bool LookAfterFiles(const Now& now);
+  void ReopenHead(const Now& now);
   bool Drain();
   void PassOn(std::size_t bytes);
   bool KeepReserve();
@@ -113,6 +118,7 @@ class Journal {
   std::optional<std::int64_t> since_;  // the time of the file's first line, wall clock
   std::int64_t uncovered_since_ = -1;  // mono_us; -1: a checkpoint covers all lines
   std::int64_t rotate_again_ = INT64_MIN;  // mono_us: not before, after it failed
+  std::int64_t look_again_ = INT64_MIN;    // mono_us: whether the files are still there
   std::int64_t due_ = -1;
   bool has_bodies_ = false;  // in the file, besides the journal's own events
   bool rotating_ = false;    // the file was renamed, and the new one isn't there yet

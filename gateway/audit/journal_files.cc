@@ -11,12 +11,13 @@
 #include <system_error>
 
 #include "gateway/audit/json_text.h"
+#include "gateway/audit/line_file.h"
 
 namespace redwall::audit {
 namespace {
 
 constexpr std::size_t kFirstLook = 1 << 20;
-constexpr std::size_t kLongestLook = 64 << 20;  // a line with 64 arguments of 64 KiB, all escaped
+constexpr std::size_t kBriefLook = 4096;  // a rotated file ends with two short lines
 
 class Descriptor {
  public:
@@ -104,9 +105,7 @@ std::string FreePath(std::string path) {
   return path;
 }
 
-}  // namespace
-
-Result<FileTail, SinkError> ReadTail(const std::string& path) {
+Result<FileTail, SinkError> LookAtTail(const std::string& path, std::size_t first_look) {
   FileTail tail;
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
@@ -119,15 +118,35 @@ Result<FileTail, SinkError> ReadTail(const std::string& path) {
   tail.empty = false;
   const std::string head = ReadAt(file.get(), 0, std::min<std::uint64_t>(size, 4096));
   tail.since = FindTime(std::string_view(head).substr(0, head.find('\n')));
-  for (std::size_t look = kFirstLook;; look *= 8) {
+  for (std::size_t look = first_look;; look *= 8) {
     const std::uint64_t from = size > look ? size - look : 0;
     const std::string text = ReadAt(file.get(), from, static_cast<std::size_t>(size - from));
     if (text.empty()) return SinkError{path + ": can't be read, to go on with its chain"};
     tail.torn = text.back() != '\n';
     const std::string_view lines = WholeLines(text, from == 0);
     LookForEnd(lines, tail);
-    if (!lines.empty() || from == 0 || look >= kLongestLook) return tail;
+    if (!lines.empty() || from == 0 || look > kMaxLineBytes) return tail;
   }
+}
+
+bool SameFile(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+}  // namespace
+
+Result<FileTail, SinkError> ReadTail(const std::string& path) {
+  return LookAtTail(path, kFirstLook);
+}
+
+bool GoesOnBehind(const ChainEnd& end, const std::string& path) {
+  const auto file = LineFile::Open(path);
+  if (!file) return false;
+  for (std::string_view line; (*file)->Next(line);) {
+    const auto link = FindLink(line);
+    if (link && link->seq == end.seq + 1) return link->prev == end.hash;
+  }
+  return false;
 }
 
 std::optional<std::int64_t> FindTime(std::string_view line) {
@@ -161,19 +180,55 @@ HeadFile::~HeadFile() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Result<HeadFile::Found, SinkError> HeadFile::Open(const std::string& audit_file) {
-  path_ = PathOf(audit_file);
+// O_NOFOLLOW, and one name only: who can make a link in this folder must not choose what a process
+// with more rights writes over.
+Result<void, SinkError> HeadFile::OpenOwn() {
+  const int fd = ::open(path_.c_str(),
+                        O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0600);
+  if (fd < 0 && errno == ELOOP)
+    return SinkError{path_ + ": is a symbolic link; this name is the audit's: remove it"};
+  if (fd < 0) return SinkError{FileSentence(path_, "can't be opened for writing", errno)};
   struct stat status {};
+  const bool is_file = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  if (is_file && status.st_nlink <= 1) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = fd;
+    return {};
+  }
+  ::close(fd);
+  if (is_file)
+    return SinkError{path_ +
+                     ": has another name, too (a hard link); this file is the audit's alone"};
+  return SinkError{path_ + ": isn't a file; this name is the audit's, next to its file"};
+}
+
+Result<HeadFile::Found, SinkError> HeadFile::Open(const std::string& audit_file,
+                                                  std::int64_t wall_us) {
+  path_ = PathOf(audit_file);
+  if (const auto opened = OpenOwn(); !opened) return opened.error();
   Found found;
-  found.missing = ::stat(path_.c_str(), &status) != 0;
-  fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-  if (fd_ < 0) return SinkError{FileSentence(path_, "can't be opened for writing", errno)};
-  if (::fstat(fd_, &status) != 0 || !S_ISREG(status.st_mode))
-    return SinkError{path_ + ": isn't a file; this name is the audit's, next to its file"};
   const std::string text = ReadAt(fd_, 0, kHeadBytes + 1);
-  found.missing = found.missing || text.empty();
-  if (!text.empty()) found.head = ParseHead(text);
+  found.missing = text.empty();
+  found.head = ParseHead(text);
+  if (found.missing || found.head) return found;
+  const std::string aside = ForeignPath(path_, wall_us);
+  if (::rename(path_.c_str(), aside.c_str()) != 0)
+    return SinkError{FileSentence(path_, "isn't a head, and can't be moved out of the way", errno)};
+  found.aside = BaseName(aside);
+  if (const auto opened = OpenOwn(); !opened) return opened.error();
   return found;
+}
+
+bool HeadFile::IsDeleted() const {
+  struct stat status {};
+  return fd_ >= 0 && ::fstat(fd_, &status) == 0 && status.st_nlink == 0;
+}
+
+bool HeadFile::IsAtPath() const {
+  struct stat mine {
+  }, other{};
+  return fd_ >= 0 && ::fstat(fd_, &mine) == 0 && ::lstat(path_.c_str(), &other) == 0 &&
+         SameFile(mine, other);
 }
 
 std::string HeadFile::Write(const Head& head) const {
@@ -182,7 +237,10 @@ std::string HeadFile::Write(const Head& head) const {
   do {
     written = ::pwrite(fd_, text.data(), text.size(), 0);
   } while (written < 0 && errno == EINTR);
-  if (written == static_cast<ssize_t>(text.size())) return {};
+  struct stat status {};
+  if (written == static_cast<ssize_t>(text.size()) && ::fstat(fd_, &status) == 0 &&
+      (status.st_size == written || ::ftruncate(fd_, written) == 0))
+    return {};
   return FileSentence(path_, "can't be written to", written < 0 ? errno : ENOSPC);
 }
 
@@ -212,6 +270,19 @@ std::vector<RotatedFile> ListRotated(const std::string& path) {
   std::sort(files.begin(), files.end(), [&](const RotatedFile& a, const RotatedFile& b) {
     const auto time = [&](const RotatedFile& file) { return file.path.substr(path.size(), 17); };
     return std::pair(time(a), a.last_seq) < std::pair(time(b), b.last_seq);
+  });
+  return files;
+}
+
+std::vector<RotatedFile> ListOwnRotated(const std::string& path, std::uint64_t last_seq) {
+  std::vector<RotatedFile> files = ListRotated(path);
+  std::erase_if(files, [last_seq](const RotatedFile& file) {
+    if (file.last_seq > last_seq) return true;
+    const auto tail = LookAtTail(file.path, kBriefLook);
+    return !tail || !tail->end || tail->end->seq != file.last_seq;
+  });
+  std::stable_sort(files.begin(), files.end(), [](const RotatedFile& a, const RotatedFile& b) {
+    return a.last_seq < b.last_seq;
   });
   return files;
 }

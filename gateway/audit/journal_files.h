@@ -26,12 +26,16 @@ struct FileTail {
 };
 // An error where there is a file that can't be read.
 Result<FileTail, SinkError> ReadTail(const std::string& path);
+// Whether the line behind `end` is in the file and names its hash: without it, a file that goes
+// beyond `end` holds other lines than those that were written.
+bool GoesOnBehind(const ChainEnd& end, const std::string& path);
 
 // The time in a line's "ts", as Timestamp writes it.
 std::optional<std::int64_t> FindTime(std::string_view line);
 
 // FILE.head. Written over in place, in one write of the same size: an agent that is killed leaves
-// the old text or the new one, and a disk that is full has room for it.
+// the old text or the new one, and a disk that is full has room for it. Nothing else is ever
+// written over: no other file by a link, and nothing in its place that isn't a head.
 class HeadFile {
  public:
   HeadFile() = default;
@@ -42,14 +46,19 @@ class HeadFile {
   struct Found {
     bool missing = false;
     std::optional<Head> head = {};  // nothing, and not missing: it can't be understood
+    std::string aside = {};         // the name that this was moved to
   };
   static std::string PathOf(const std::string& audit_file) { return audit_file + ".head"; }
-  // Makes it, mode 0600, where it is missing.
-  Result<Found, SinkError> Open(const std::string& audit_file);
+  // Makes it, mode 0600, where it is missing. Again: the one that the path names now.
+  Result<Found, SinkError> Open(const std::string& audit_file, std::int64_t wall_us);
   // An empty sentence where it was written.
   std::string Write(const Head& head) const;
+  bool IsDeleted() const;
+  // True where the path names the file that is open here.
+  bool IsAtPath() const;
 
  private:
+  Result<void, SinkError> OpenOwn();
   std::string path_;
   int fd_ = -1;
 };
@@ -63,8 +72,11 @@ struct RotatedFile {
   std::string path;
   std::uint64_t last_seq = 0;
 };
-// Those of `path`, the oldest first.
+// Those of `path` by their names, the oldest first.
 std::vector<RotatedFile> ListRotated(const std::string& path);
+// Those whose last line has the number in their name, and that the chain, which has come to
+// `last_seq`, can have; the lowest number first. Names alone anybody can make.
+std::vector<RotatedFile> ListOwnRotated(const std::string& path, std::uint64_t last_seq);
 
 // The part of a path behind its last '/'.
 std::string_view BaseName(std::string_view path);

@@ -65,6 +65,7 @@ bool Journal::Reopen(const Now& now) {
     trouble_ = entered.error().sentence;
     return false;
   }
+  ReopenHead(now);
   rotating_ = false;
   sent_ = 0;  // where half a line had to stay behind, it is written once more
   size_ = sink_->size() + out_.size();
@@ -89,9 +90,46 @@ Result<void, SinkError> Journal::EnterFile(const Now& now) {
   return {};
 }
 
+// Lines that go to a file without a name are lost to everybody. Once in checkpoint_ms, since it
+// asks the system.
+bool Journal::LookAfterFiles(const Now& now) {
+  if (!sink_->regular() || now.mono_us < look_again_) return true;
+  if (sink_->IsDeleted()) {
+    reserved_to_ = 0;
+    if (const auto entered = EnterFile(now); !entered) {
+      trouble_ = entered.error().sentence;
+      return false;
+    }
+    size_ = sink_->size();
+    constexpr std::string_view kWhy =
+        "the file was deleted while it was written: the lines that it held are gone";
+    notes_.push_back(options_.path + ": " + std::string(kWhy));
+    AddGap({}, kWhy, now);
+    if (!Drain()) return false;
+  }
+  if (head_.IsDeleted()) ReopenHead(now);
+  look_again_ = now.mono_us + static_cast<std::int64_t>(options_.checkpoint_ms) * 1000;
+  return true;
+}
+
+// Goes on with the head that the path names now.
+void Journal::ReopenHead(const Now& now) {
+  if (!sink_->regular() || head_.IsAtPath()) return;
+  const auto found = head_.Open(options_.path, now.wall_us);
+  if (!found) {
+    notes_.push_back(found.error().sentence);
+    return;
+  }
+  if (!found->aside.empty())
+    notes_.push_back(HeadFile::PathOf(options_.path) +
+                     ": held something else, which was moved to " + found->aside);
+  if (out_.empty()) WriteHead(false);
+}
+
 void Journal::RemoveOldest(const Now& now) {
   if (!options_.rotation.keep) return;
-  const std::vector<RotatedFile> files = ListRotated(options_.path);
+  if (ListRotated(options_.path).size() <= *options_.rotation.keep) return;
+  const std::vector<RotatedFile> files = ListOwnRotated(options_.path, end_.seq);
   for (std::size_t i = 0; i + *options_.rotation.keep < files.size(); ++i) {
     if (std::remove(files[i].path.c_str()) != 0) {
       notes_.push_back(FileSentence(files[i].path, "can't be removed", errno));

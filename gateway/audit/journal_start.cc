@@ -17,10 +17,12 @@ void WithoutHead(const Left& left, JournalStart& start) {
                          : "the head file can't be understood: lines may have been cut off here "
                            "unnoticed",
        start);
+  if (!left.head.aside.empty()) Tell("what was there is " + left.head.aside + " now", start);
 }
 
-// The file has a chain, and there is a head.
-void Compare(const ChainEnd& file, const Head& head, JournalStart& start) {
+// The file has a chain, and there is a head that can be believed.
+void Compare(const ChainEnd& file, const Left& left, JournalStart& start) {
+  const Head& head = *left.head.head;
   const std::string last = std::to_string(head.end.seq);
   if (file.seq < head.end.seq) {
     start.end = head.end;
@@ -31,9 +33,24 @@ void Compare(const ChainEnd& file, const Head& head, JournalStart& start) {
   } else if (file.seq == head.end.seq && file.hash != head.end.hash) {
     start.end = head.end;
     Tell("line " + last + " is not the one that was written: it was changed", start);
+  } else if (file.seq > head.end.seq && left.leaves_head) {
+    Tell("line " + last + " is not the one that was written: lines were changed, or put in here",
+         start);
   } else if (file.seq > head.end.seq && head.closed) {
     Tell("the file was closed with line " + last + ", and somebody has added lines since", start);
   }
+  if (!head.closed) Tell(kKilled, start);
+  // As a rule the agent's own. But its signature will stand behind them all the same.
+  if (!head.closed && file.seq > head.end.seq)
+    Tell("lines " + std::to_string(head.end.seq + 1) + " to " + std::to_string(file.seq) +
+             " stand behind the last head and nobody vouches for them",
+         start);
+}
+
+// What it says is worth nothing; that it is there must be told.
+void Distrust(const Head& head, JournalStart& start) {
+  Tell("the head isn't signed with this agent's key: lines may have been cut off or put in here",
+       start);
   if (!head.closed) Tell(kKilled, start);
 }
 
@@ -46,13 +63,19 @@ JournalStart StartBehind(const Left& left) {
   if (start.set_aside) Tell("the file held nothing of a chain", start);
   if (left.file.end) {
     start.end = *left.file.end;
-    if (head) Compare(*left.file.end, *head, start);
+    if (head && !left.head_untrusted) Compare(*left.file.end, left, start);
   } else {
     // Moved away, or rotated just when the agent was killed: then the head may be a little behind.
     if (left.rotated) start.end = *left.rotated;
-    if (head && head->end.seq >= start.end.seq) start.end = head->end;
-    if (head && !head->closed && head->end.seq > 0) Tell(kKilled, start);
+    const bool behind = head && left.rotated && head->end.seq <= left.rotated->seq;
+    if (head && !behind && (!left.head_untrusted || !left.rotated)) start.end = head->end;
+    if (behind && !left.head_untrusted) {
+      Compare(*left.rotated, left, start);
+    } else if (head && !left.head_untrusted && !head->closed && head->end.seq > 0) {
+      Tell(kKilled, start);
+    }
   }
+  if (head && left.head_untrusted) Distrust(*head, start);
   if (!head) WithoutHead(left, start);
   if (left.file.foreign && !start.set_aside)
     Tell("behind the file's last line stood something that is no line", start);

@@ -16,6 +16,10 @@ struct Left {
   FileTail file;
   std::optional<ChainEnd> rotated;  // the end of the newest rotated file, where `file` is empty
   HeadFile::Found head;
+  // The agent signs, and the head isn't signed with its key: anybody can have written it.
+  bool head_untrusted = false;
+  // `file` (`rotated`) goes beyond the head, but not from the line that the head names.
+  bool leaves_head = false;
 };
 
 struct JournalStart {

@@ -8,24 +8,27 @@
 #include <cerrno>
 #include <cstring>
 
+#include "gateway/audit/chain.h"
+#include "gateway/audit/visible.h"
+
 namespace redwall::audit {
 namespace {
 
 constexpr std::size_t kBlock = 1 << 20;
-constexpr std::size_t kMaxLine = 64 << 20;  // the longest that redwall writes is shorter
 
 }  // namespace
 
 Result<std::unique_ptr<LineFile>, LineFileError> LineFile::Open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return LineFileError{path + ": " + std::strerror(errno)};
+  const std::string name = Visible(path);
+  if (fd < 0) return LineFileError{name + ": " + std::strerror(errno)};
   struct stat facts {};
   if (::fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) {
     ::close(fd);
-    return LineFileError{path + ": it is no regular file; an audit is read from the file itself"};
+    return LineFileError{name + ": it is no regular file; an audit is read from the file itself"};
   }
   return std::unique_ptr<LineFile>(
-      new LineFile(path, fd, static_cast<std::uint64_t>(facts.st_size)));
+      new LineFile(name, fd, static_cast<std::uint64_t>(facts.st_size)));
 }
 
 LineFile::~LineFile() { ::close(fd_); }
@@ -73,7 +76,7 @@ bool LineFile::Next(std::string_view& line) {
       return false;
     }
     looked = buffer_.size() - at_;
-    if (looked > kMaxLine) {
+    if (looked > kMaxLineBytes) {
       error_ = path_ + ": line " + std::to_string(number_ + 1) +
                " is longer than any of redwall's: this is no audit file";
       return false;

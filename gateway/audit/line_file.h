@@ -38,7 +38,7 @@ class LineFile {
   // The line at this offset, of this length, once more. Valid until the next call of Again.
   [[nodiscard]] bool Again(std::uint64_t offset, std::size_t length, std::string_view& line);
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return path_; }  // for people: see Visible()
   std::uint64_t size() const { return size_; }
 
  private:

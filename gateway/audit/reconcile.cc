@@ -48,12 +48,12 @@ Result<void, LineFileError> ReconcileJob::Open(Site site, const std::vector<std:
     if (!start) return start.error();
     ++result_.sites[Index(site)].files;
     if (start->side.empty()) {
-      result_.notes.push_back(path + " is empty");
+      result_.notes.push_back(Visible(path) + " is empty");
       continue;
     }
     if (start->side != kSides[Index(site)])
-      return LineFileError{path + ": this is the audit of a " + start->side + " agent; a " +
-                           std::string(kSides[Index(site)]) +
+      return LineFileError{Visible(path) + ": this is the audit of a " + Visible(start->side, 20) +
+                           " agent; a " + std::string(kSides[Index(site)]) +
                            " agent's is expected here (the client's come first)"};
     agents[start->agent].push_back(*std::move(start));
   }
@@ -233,7 +233,8 @@ Result<Reconciliation, LineFileError> Reconcile(const ReconcileOptions& options)
 }
 
 bool Reconciliation::clean() const {
-  return std::all_of(counts.begin(), counts.begin() + static_cast<int>(kFirstRegular),
+  return why_nothing_compared.empty() &&
+         std::all_of(counts.begin(), counts.begin() + static_cast<int>(kFirstRegular),
                      [](std::uint64_t count) { return count == 0; });
 }
 

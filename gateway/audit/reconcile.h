@@ -72,6 +72,8 @@ struct Reconciliation {
   std::array<std::vector<std::string>, kOutcomes> items;  // at most max_listed; for people
   std::vector<std::string> notes;                         // what to know besides; for people
   std::int64_t server_ahead_us = 0;                       // its clock, estimated from what matched
+  // Not empty: the files say nothing about each other, so nothing is confirmed. A sentence.
+  std::string why_nothing_compared;
 
   std::uint64_t count(Outcome outcome) const { return counts[static_cast<std::size_t>(outcome)]; }
   bool clean() const;

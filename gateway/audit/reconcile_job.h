@@ -100,6 +100,7 @@ class ReconcileJob {
                       Outcome missing) const;
   std::int64_t InTimeOf(Site other, std::int64_t us) const;
   void FinishFacts();
+  std::string WhyNothingCompared() const;
   void AddHints();
 
   const ReconcileOptions& options_;

@@ -113,6 +113,23 @@ void ReconcileJob::FinishFacts() {
                               "was cut off");
   }
   AddHints();
+  result_.why_nothing_compared = WhyNothingCompared();
+}
+
+// An empty file, or one of another time, mustn't make the other look confirmed.
+std::string ReconcileJob::WhyNothingCompared() const {
+  const SiteFacts& client = result_.sites[0];
+  const SiteFacts& server = result_.sites[1];
+  for (const auto& [facts, name] : {std::pair(&client, "client"), std::pair(&server, "server")})
+    if (facts->lines == 0) return std::string("the ") + name + "'s files hold no line";
+  if (result_.matched > 0) return {};
+  if (client.commands == 0 && server.commands == 0) return "neither site's files hold a command";
+  if (result_.count(Outcome::kBefore) + result_.count(Outcome::kAfter) +
+          result_.count(Outcome::kOtherAgent) >
+      0)
+    return "no command of one site is in the other's files; are they of the same time, and of "
+           "agents that work together?";
+  return {};
 }
 
 void ReconcileJob::AddHints() {

@@ -94,6 +94,8 @@ std::string Describe(const Reconciliation& all) {
   for (std::size_t i = kRegular; i < kOutcomes; ++i) AddOutcome(all, i, out);
   if (!all.notes.empty()) out += "\nTo know:\n";
   for (const std::string& note : all.notes) out += "  " + note + "\n";
+  if (differences == 0 && !all.why_nothing_compared.empty())
+    return out + "\nNOT clean: nothing was compared: " + all.why_nothing_compared + "\n";
   out += differences == 0 ? "\nclean: each site confirms what the other recorded\n"
                           : "\nNOT clean: " + Thousands(differences) +
                                 (differences == 1 ? " difference\n" : " differences\n");

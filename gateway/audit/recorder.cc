@@ -43,10 +43,13 @@ void Recorder::BeginCommand(const policy::AuditSettings& settings, const Command
 }
 
 void Recorder::FinishCommand(std::string_view pending, const CommandEnd& end) {
-  if (!MayAdd() || HoldBack(pending, end)) return;
+  // A command that was let through before the trouble began: its line is kept in any case. There
+  // are no more of them than requests that were under way.
+  const bool served = !healthy() && !closed_ && WasAllowed(pending);
+  if (!served && (!MayAdd() || HoldBack(pending, end))) return;
   const std::size_t from = lines_.size();
   AppendRest(pending, end, lines_);
-  EndLine(from);
+  EndLine(from, pending);
 }
 
 void Recorder::Record(const Event& event) {
@@ -60,7 +63,7 @@ void Recorder::Record(const Event& event) {
     AppendString(value, kMaxEventFieldBytes, lines_);
   }
   lines_ += '\n';
-  EndLine(from);
+  EndLine(from, {});
 }
 
 // While the file has no room but for the lines of commands that were let through before, those of
@@ -86,20 +89,28 @@ bool Recorder::MayAdd() {
   return false;
 }
 
-void Recorder::EndLine(std::size_t from) {
-  if (lines_.size() >= kHandOver && writer_->healthy()) writer_->Submit(lines_, now_);
+// The line that begins at `from` is whole. What has gathered in this one loop turn may well be
+// taken at once, whatever its size; a line is lost only where it isn't.
+void Recorder::EndLine(std::size_t from, std::string_view pending) {
+  if (lines_.size() < kHandOver && writer_->RoomFor(lines_.size())) return;
+  if (writer_->healthy()) HandOver(from);
   if (lines_.empty() || writer_->RoomFor(lines_.size())) return;
-  // The file may well take what has gathered in this one loop turn.
-  if (from > 0 && from < lines_.size() && writer_->healthy()) {
-    const std::string line = lines_.substr(from);
-    lines_.resize(from);
-    writer_->Submit(lines_, now_);
-    from = lines_.size();
-    lines_ += line;
-    if (writer_->RoomFor(lines_.size())) return;
-  }
-  lines_.resize(std::min(from, lines_.size()));
+  // Where it is the writing that failed, nothing more is served, and this was.
+  if (!writer_->healthy() && WasAllowed(pending)) return;
+  const std::size_t before =
+      lines_.size() < 2 ? lines_.npos : lines_.rfind('\n', lines_.size() - 2);
+  lines_.resize(before == lines_.npos ? 0 : before + 1);
   CountLoss();
+}
+
+void Recorder::HandOver(std::size_t from) {
+  writer_->Submit(lines_, now_);
+  if (from == 0 || lines_.empty() || !writer_->healthy()) return;
+  // Not all of it: then all but the last line.
+  const std::string line = lines_.substr(from);
+  lines_.resize(from);
+  writer_->Submit(lines_, now_);
+  lines_ += line;
 }
 
 void Recorder::CountLoss() {
@@ -149,8 +160,11 @@ std::uint64_t Recorder::Close(const Now& now) {
   if (!enabled() || closed_) return 0;
   closed_ = true;
   lines_ += std::exchange(held_, {});
-  if (lost_ > 0) AddGap(now);
-  return writer_->Close(lines_, now);
+  const std::uint64_t lost = lost_;
+  if (lost > 0) AddGap(now);
+  const std::uint64_t unwritten = writer_->Close(lines_, now);
+  // The gap is the last of the lines: where one isn't written, it isn't.
+  return lost > 0 && unwritten > 0 ? unwritten - 1 + lost : unwritten;
 }
 
 std::vector<std::string> Recorder::TakeNotes() {

@@ -9,7 +9,8 @@
 // can't the recorder is no longer healthy(): then nothing may be forwarded, so nothing passes
 // unrecorded (the proxy answers an error). In "drop" it never holds anybody up. Either way the
 // lines that wait are bounded; beyond, they are counted, and a "gap" record says how many once
-// there is room again.
+// there is room again. In "block" that doesn't befall lines of commands that were let through: a
+// large one is written at once, and while nothing can be written nothing more is let through.
 #ifndef REDWALL_GATEWAY_AUDIT_RECORDER_H_
 #define REDWALL_GATEWAY_AUDIT_RECORDER_H_
 
@@ -73,7 +74,8 @@ class Recorder {
 
  private:
   bool MayAdd();  // false, and counted, while lines are being lost
-  void EndLine(std::size_t from);
+  void EndLine(std::size_t from, std::string_view pending);
+  void HandOver(std::size_t from);
   bool HoldBack(std::string_view pending, const CommandEnd& end);
   void AppendEventHead(std::string_view name, std::int64_t wall_us);
   void CountLoss();

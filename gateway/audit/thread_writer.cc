@@ -47,7 +47,7 @@ class ThreadWriter final : public Writer {
   ~ThreadWriter() override { Stop(); }
 
   void Submit(std::string& bodies, const Now&) override {
-    if (bodies.empty() || !RoomFor(bodies.size())) return;
+    if (bodies.empty() || !Admit(bodies.size())) return;
     const std::size_t queued = waiting_.fetch_add(bodies.size()) + bodies.size();
     bool wake = false;
     {
@@ -62,8 +62,8 @@ class ThreadWriter final : public Writer {
     bodies.clear();
     if (wake) wake_.notify_one();
   }
-  bool RoomFor(std::size_t bytes) const override { return waiting_.load() + bytes <= max_bytes_; }
-  bool Recovered() const override { return waiting_.load() <= max_bytes_ / 2; }
+  bool RoomFor(std::size_t bytes) const override { return Load() + bytes <= max_bytes_; }
+  bool Recovered() const override { return Load() <= max_bytes_ / 2; }
   bool healthy() const override { return true; }
   std::string trouble() override {
     if (!troubled_) return {};
@@ -104,6 +104,22 @@ class ThreadWriter final : public Writer {
 
  private:
   enum class State : std::uint8_t { kWorking, kNapping, kAsleep };
+
+  // One line that is larger than the queue finds its place while the queue is at most half full,
+  // and counts for a quarter of it: so no client can hide what it does behind one large command.
+  bool Admit(std::size_t bytes) {
+    if (RoomFor(bytes)) return true;
+    if (excess_ > 0 || waiting_.load() > max_bytes_ / 2) return false;
+    excess_ = bytes - std::min(bytes, max_bytes_ / 4);
+    return true;
+  }
+
+  // What waits, as it counts.
+  std::size_t Load() const {
+    const std::size_t waiting = waiting_.load();
+    if (waiting <= max_bytes_ / 2) excess_ = 0;  // it is written, or nearly
+    return waiting - std::min(waiting, excess_);
+  }
 
   void Stop() {
     if (!thread_.joinable()) return;
@@ -178,6 +194,7 @@ class ThreadWriter final : public Writer {
   const std::size_t max_bytes_;
   const std::function<Now()> clock_;
 
+  mutable std::size_t excess_ = 0;       // the loop's: bytes of a large line that don't count
   std::string taken_;                    // the thread's: what the journal hasn't chained yet
   std::atomic<std::size_t> waiting_{0};  // bytes in queue_ and taken_
   std::atomic<bool> troubled_{false};

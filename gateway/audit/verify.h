@@ -4,7 +4,7 @@
 // signatures of checkpoints and heads, and names the place where something isn't right: a line that
 // was changed, removed, moved or put in, a file that is missing, a tail that was cut off. It goes
 // on behind such a place, so that what follows is checked as well. Memory is constant: one line, at
-// most kMaxLineBytes of it.
+// most kMaxLineBytes (chain.h) of it.
 //
 // What it can't see without a trusted key: files that were written anew from the first line to the
 // last, heads included. And with one: a tail that was cut off together with everything that knows
@@ -25,8 +25,6 @@
 #include "gateway/audit/verify_signatures.h"
 
 namespace redwall::audit {
-
-inline constexpr std::size_t kMaxLineBytes = 16 * 1024 * 1024;
 
 struct Finding {
   enum class Kind : std::uint8_t { kNote, kWrong } kind = Kind::kNote;
@@ -59,6 +57,7 @@ class Verifier {
     std::uint64_t last = 0;
     std::uint64_t checkpoints = 0;         // with a good signature
     std::uint64_t signed_to = 0;           // the last line that a good signature covers; 0: none
+    std::uint64_t unvouched = 0;           // lines up to there that the agent only found
     std::optional<crypto::PublicKey> key;  // of the first good signature
     std::uint64_t wrong = 0;               // findings of that kind
   };
@@ -93,6 +92,8 @@ class Verifier {
   void OutOfPlace(std::uint64_t seq, const ChainHash& hash);
   void Accept(std::string_view line, const ChainLink& link, const ChainHash& hash);
   void AcceptEvent(std::string_view line, std::string_view event);
+  void AcceptGap(std::string_view line);
+  void CountUnvouched(std::string_view why);
 
   void FinishBeginning();
   void FinishHead(HeadFile& file);
@@ -117,9 +118,10 @@ class Verifier {
   std::uint64_t unreadable_lines_ = 0;  // behind the last line in its place
 
   std::uint64_t removed_to_ = 0;  // by the agent itself, as its "removed" events say
-  bool gap_told_ = false;         // the "gap" event at hand was part of a finding
-  bool stopped_ = false;          // the last line but checkpoints is the event "stop"
-  std::string goes_on_in_;        // likewise: the event "rotated", and the name in it
+  std::uint64_t unvouched_to_ = 0;
+  bool gap_told_ = false;   // the "gap" event at hand was part of a finding
+  bool stopped_ = false;    // the last line but checkpoints is the event "stop"
+  std::string goes_on_in_;  // likewise: the event "rotated", and the name in it
 };
 
 // The number of the first line of a file that begins with `bytes` (of the first line whose number

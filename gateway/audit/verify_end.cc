@@ -76,6 +76,10 @@ void Verifier::FinishEnd() {
               " by the file's name, but the last line is "
               "number " +
               std::to_string(last_.seq));
+  } else if (heads_.empty() && (options_.complete || signatures_.trusting())) {
+    Wrong(last_place_, "no file " + last_place_.file +
+                           ".head is there, which says where the audit ends: it was removed, and "
+                           "lines may have been cut off with it");
   } else if (heads_.empty()) {
     Note(last_place_, "no file " + last_place_.file +
                           ".head is there, which says where the audit ends: lines that were cut "

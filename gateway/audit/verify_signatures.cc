@@ -33,14 +33,18 @@ std::optional<std::int64_t> ParseTime(std::string_view ts) {
   return (((days * 24 + *hour) * 60 + *minute) * 60 + *second) * 1'000'000 + *micros;
 }
 
-// The earliest time at which the line can have been written. Nothing where it doesn't tell: a
-// command that never got a reply may have waited long.
-std::optional<std::int64_t> WrittenAt(std::string_view line) {
+// The earliest time at which the line can have been written. `only_arrived`: a command that never
+// got a reply may have waited long, and says only when it came.
+std::optional<std::int64_t> WrittenAt(std::string_view line, bool& only_arrived) {
   const auto arrived = ParseTime(TextMember(line, "ts"));
+  only_arrived = false;
   if (!arrived || line.rfind(",\"us\":") == line.npos) return arrived;
   const auto took = NumberMember(line, "us");
   constexpr std::uint64_t kLongest = 1ULL << 50;  // a third of a century: no sum overflows
-  if (!took || *took > kLongest) return {};
+  if (!took || *took > kLongest) {
+    only_arrived = true;
+    return arrived;
+  }
   return *arrived + static_cast<std::int64_t>(*took);
 }
 
@@ -108,10 +112,16 @@ std::optional<std::string> Signatures::AddCheckpoint(std::string_view line, cons
 
 void Signatures::AddLine(std::string_view line, bool starts_agent) {
   started_since_ = started_since_ || starts_agent;
-  const auto written = WrittenAt(line);
+  bool only_arrived = false;
+  const auto written = WrittenAt(line, only_arrived);
   if (!written) return;
+  if (!unsigned_since_) latest_ = *written;
   latest_ = std::max(latest_, *written);
-  if (!unsigned_since_) unsigned_since_ = latest_;
+  // Lines stand in the order in which they were written: what tells it better counts.
+  if (!unsigned_since_ || (since_arrival_ && !only_arrived && *written > *unsigned_since_)) {
+    unsigned_since_ = *written;
+    since_arrival_ = only_arrived;
+  }
 }
 
 bool Signatures::Expected() const {

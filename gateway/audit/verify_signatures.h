@@ -38,6 +38,9 @@ class Signatures {
   // the agent ended as it should, so nothing is left unsigned.
   std::optional<std::string> CheckEnd(std::uint64_t last, bool stopped) const;
 
+  // Whether signatures are asked for, or there are some.
+  bool Used() const { return !trusted_.empty() || checkpoints_ > 0; }
+  bool trusting() const { return !trusted_.empty(); }
   std::uint64_t checkpoints() const { return checkpoints_; }
   std::uint64_t signed_to() const { return signed_to_; }
   const std::optional<crypto::PublicKey>& key() const { return key_; }
@@ -52,9 +55,10 @@ class Signatures {
   std::uint64_t checkpoints_ = 0;
   std::uint64_t signed_to_ = 0;
   bool started_since_ = false;  // the agent was started behind the last checkpoint
-  // When lines were written, as far as they tell: the latest one signed, and the first and the
-  // latest behind the last checkpoint.
+  // When the first and the latest line behind the last checkpoint were written, as far as they
+  // tell.
   std::optional<std::int64_t> unsigned_since_;
+  bool since_arrival_ = false;  // unsigned_since_ is when a command came; it may have waited long
   std::int64_t latest_ = 0;
 };
 

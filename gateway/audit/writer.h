@@ -23,7 +23,8 @@ class Writer {
  public:
   virtual ~Writer() = default;
 
-  // Takes the lines (see Journal::Write) off the string's front: all of them, but for trouble.
+  // Takes the lines (see Journal::Write) off the string's front: all of them, but for trouble. They
+  // may be more than there is RoomFor, now and then at least: a line has any size.
   // Without lines: does what is due.
   virtual void Submit(std::string& bodies, const Now& now) = 0;
   // Whether `bytes` bytes of lines, not yet submitted, may go on waiting.

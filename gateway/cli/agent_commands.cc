@@ -32,8 +32,9 @@ void AddFlags(CLI::App& command, Flags& flags, bool client) {
       ->type_name("ADDR");
   command
       .add_option("-k,--key", flags.keys,
-                  "the shared key; may be given several times, the first one is used to "
-                  "connect")
+                  client ? "the shared key; may be given several times, the first one is used to "
+                           "connect"
+                         : "the shared key; may be given several times, all are accepted")
       ->type_name("FILE");
   command.add_option("-n,--max-connections", flags.max_connections,
                      client ? "clients at once; more are told that Redis is full"

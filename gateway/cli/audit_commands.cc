@@ -1,6 +1,8 @@
 // audit verify. (audit reconcile and audit report: audit_reports.cc)
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,6 +20,7 @@
 
 #include "crypto/key_file.h"
 #include "gateway/audit/verify.h"
+#include "gateway/audit/visible.h"
 #include "gateway/cli/commands.h"
 
 namespace redwall::cli {
@@ -46,18 +49,28 @@ struct AuditFile {
 };
 
 std::string Unreadable(const std::string& name, int code) {
-  return name + " can't be read: " + std::strerror(code);
+  if (code == EINVAL) return name + " can't be read: it is no regular file";
+  return audit::Visible(name) + " can't be read: " + std::strerror(code);
 }
 
-// Null and errno where that fails; a folder is no file.
+// Null and errno where that fails. Only regular files: a pipe that somebody put here would make it
+// wait for ever.
 File Open(const std::string& name) {
-  File file(std::fopen(name.c_str(), "rbe"));
+  const int fd = ::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) return {};
   struct stat info {};
-  if (file && ::fstat(::fileno(file.get()), &info) == 0 && S_ISDIR(info.st_mode)) {
-    file.reset();
-    errno = EISDIR;
-  }
-  return file;
+  const bool known = ::fstat(fd, &info) == 0;
+  if (known && S_ISREG(info.st_mode)) return File(::fdopen(fd, "rb"));
+  ::close(fd);
+  errno = known && S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
+  return {};
+}
+
+// What an agent moved out of its way: "FILE.20261123T013458Z-foreign".
+bool IsSetAside(const std::string& name) {
+  constexpr std::string_view kForeign = "Z-foreign";
+  const std::size_t at = name.rfind(kForeign);
+  return at != name.npos && name.find_first_not_of('x', at + kForeign.size()) == name.npos;
 }
 
 class Verify {
@@ -90,6 +103,8 @@ class Verify {
     const auto head = [](const std::string& name) { return name.ends_with(kHeadSuffix); };
     std::copy_if(names.begin(), names.end(), std::back_inserter(heads), head);
     std::erase_if(names, head);
+    SkipSetAside(names);
+    for (const std::string& name : skipped_) std::erase(heads, name + std::string(kHeadSuffix));
     std::sort(heads.begin(), heads.end());
     heads.erase(std::unique(heads.begin(), heads.end()), heads.end());
     for (const std::string& name : heads)
@@ -105,6 +120,18 @@ class Verify {
     std::stable_sort(files_.begin(), files_.end(),
                      [](const AuditFile& a, const AuditFile& b) { return a.first < b.first; });
     return true;
+  }
+
+  // `server.jsonl*` names them, too. Where nothing else is named, they are what is asked for.
+  void SkipSetAside(std::vector<std::string>& names) {
+    std::copy_if(names.begin(), names.end(), std::back_inserter(skipped_), IsSetAside);
+    if (skipped_.size() == names.size()) skipped_.clear();
+    for (const std::string& name : skipped_) {
+      std::erase(names, name);
+      Show({audit::Finding::Kind::kNote, name, 0,
+            "not looked at: by its name the agent put it aside, since it holds nothing of the "
+            "chain"});
+    }
   }
 
   bool ReadHead(const std::string& name, audit::Verifier& verifier) {
@@ -163,10 +190,11 @@ class Verify {
   void Show(const audit::Finding& finding) {
     const bool wrong = finding.kind == audit::Finding::Kind::kWrong;
     if (++(wrong ? wrongs_ : notes_) > kMaxShown) return;
-    std::string place = finding.file;
+    std::string place = audit::Visible(finding.file);
     if (finding.line > 0) place += ", line " + std::to_string(finding.line);
     if (!place.empty()) place += ": ";
-    std::printf("%s  %s%s\n", wrong ? "WRONG" : "note ", place.c_str(), finding.sentence.c_str());
+    std::printf("%s  %s%s\n", wrong ? "WRONG" : "note ", place.c_str(),
+                audit::Visible(finding.sentence).c_str());
   }
 
   void Conclude(const audit::Verifier::Summary& summary) const {
@@ -205,6 +233,9 @@ class Verify {
     if (summary.signed_to < summary.last)
       std::printf(" (the last %llu not yet)",
                   static_cast<unsigned long long>(summary.last - summary.signed_to));
+    if (summary.unvouched > 0)
+      std::printf(", but for %llu lines that nobody vouches for (see the notes)",
+                  static_cast<unsigned long long>(summary.unvouched));
     if (!options_.keys.empty()) {
       std::printf(", by %s\n", options_.keys.size() == 1 ? "the key that was given"
                                                          : "the keys that were given");
@@ -219,6 +250,7 @@ class Verify {
 
   const Options& options_;
   std::vector<AuditFile> files_;
+  std::vector<std::string> skipped_;
   std::string trouble_;
   std::uint64_t wrongs_ = 0;
   std::uint64_t notes_ = 0;

@@ -14,6 +14,7 @@
 
 #include "gateway/audit/reconcile.h"
 #include "gateway/audit/report.h"
+#include "gateway/audit/visible.h"
 #include "gateway/cli/commands.h"
 
 namespace redwall::cli {
@@ -25,6 +26,11 @@ const std::map<std::string, policy::AuditEvents> kEvents = {
     {"denied", policy::AuditEvents::kDenied},
     {"none", policy::AuditEvents::kNone}};
 
+// The shell's glob gives them, too: server.jsonl*. They hold no lines.
+void LeaveOutHeads(std::vector<std::string>& files) {
+  std::erase_if(files, [](const std::string& name) { return name.ends_with(".head"); });
+}
+
 struct ReconcileFlags {
   std::vector<std::string> files;
   std::string client_events = "all", server_events = "all";
@@ -33,6 +39,9 @@ struct ReconcileFlags {
 
 int RunReconcile(ReconcileFlags& flags) {
   audit::ReconcileOptions& options = flags.options;
+  for (std::vector<std::string>* files :
+       {&flags.files, &options.client_files, &options.server_files})
+    LeaveOutHeads(*files);
   if (flags.files.size() > 2)
     return Complain(
         "audit reconcile: CLIENT.jsonl SERVER.jsonl are two; give more files of a site "
@@ -64,7 +73,9 @@ struct ReportFlags {
 // Others can't read it, as they can't read the audit; who reads it sees either the old or the new.
 int WritePage(const std::string& path, const std::string& page) {
   const std::string fresh = path + ".new";
-  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  // What somebody else has put there, with rights of its own, isn't written into.
+  ::unlink(fresh.c_str());
+  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   std::size_t sent = 0;
   while (fd >= 0 && sent < page.size()) {
     const ssize_t taken = ::write(fd, page.data() + sent, page.size() - sent);
@@ -78,7 +89,7 @@ int WritePage(const std::string& path, const std::string& page) {
   if (whole && ::rename(fresh.c_str(), path.c_str()) == 0) return kDone;
   const std::string why = std::strerror(whole ? errno : error);
   if (fd >= 0) ::unlink(fresh.c_str());
-  return Complain(path + ": " + why, kFailed);
+  return Complain(audit::Visible(path) + ": " + why, kFailed);
 }
 
 int RunReport(const ReportFlags& flags) {
@@ -86,7 +97,12 @@ int RunReport(const ReportFlags& flags) {
   options.made_us = std::chrono::duration_cast<std::chrono::microseconds>(
                         std::chrono::system_clock::now().time_since_epoch())
                         .count();
-  const auto page = audit::MakeReport(flags.files, options);
+  std::vector<std::string> files = flags.files;
+  LeaveOutHeads(files);
+  if (files.empty())
+    return Complain("audit report: only .head files were named; name the files that hold the lines",
+                    kUsage);
+  const auto page = audit::MakeReport(files, options);
   if (!page) return Complain(page.error().sentence, kUsage);
   if (!flags.output.empty() && flags.output != "-") return WritePage(flags.output, *page);
   std::fwrite(page->data(), 1, page->size(), stdout);

@@ -45,7 +45,8 @@ void AddKeyCommands(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* keygen = app.add_subcommand(
       "keygen",
-      "Make a shared key: 32 random bytes, mode 0600; an existing file is never overwritten");
+      "Make a shared key: 32 random bytes, mode 0600; an existing file is never overwritten. With "
+      "--identity: a static key pair; with --signing: a key that signs the audit");
   keygen->add_option("FILE", options->file, "the file to write")->required();
   CLI::Option* identity = keygen->add_flag(
       "--identity", options->identity, "make a static key pair instead, and print its public key");

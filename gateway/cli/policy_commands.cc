@@ -26,7 +26,8 @@ int CheckPolicy(const Options& options) {
   if (!policy) return Complain(policy.error().sentence, kUsage);
   for (const std::string& warning : (*policy)->warnings())
     std::fprintf(stderr, "redwall: warning: %s\n", warning.c_str());
-  std::printf("%s: %zu rules, no error\n", options.file.c_str(), (*policy)->rule_count());
+  const std::size_t rules = (*policy)->rule_count();
+  std::printf("%s: %zu %s, no error\n", options.file.c_str(), rules, rules == 1 ? "rule" : "rules");
   return kDone;
 }
 

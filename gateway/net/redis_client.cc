@@ -8,8 +8,36 @@ namespace redwall::net {
 namespace {
 
 constexpr std::size_t kMaxQuoted = 256;  // bytes of an error of Redis's that go into a sentence
+constexpr std::size_t kMaxCode = 32;     // likewise, of an error's first word
+
+// Errors that quote nothing.
+constexpr std::string_view kTellable[] = {
+    "WRONGPASS ",
+    "NOAUTH ",
+    "NOPERM ",
+    "LOADING ",
+    "MASTERDOWN ",
+    "DENIED ",
+    "ERR max number of clients",
+    "ERR AUTH <password> called without",
+    "ERR Client sent AUTH",
+    "ERR wrong number of arguments for 'auth'",
+};
 
 }  // namespace
+
+std::string TellableLoginError(std::string_view text) {
+  for (const std::string_view known : kTellable)
+    if (text.starts_with(known)) return std::string(text.substr(0, kMaxQuoted));
+  constexpr std::string_view kUnknown = "ERR unknown command";
+  if (text.starts_with(kUnknown)) return std::string(kUnknown) + " (is AUTH renamed there?)";
+  // A code is upper case; anything else may be what was sent.
+  const std::string_view code = text.substr(0, text.find(' '));
+  const bool is_code = !code.empty() && code.size() <= kMaxCode &&
+                       code.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == code.npos;
+  return (is_code ? std::string(code) : std::string("an error")) +
+         " (its text isn't shown: it may hold the password)";
+}
 
 RedisClient::RedisClient(Loop& loop, const Address& address,
                          const std::vector<std::vector<std::string>>& commands,
@@ -67,7 +95,7 @@ bool RedisClient::Take(Reply reply) {
   if (logging_in_) {
     logging_in_ = false;
     if (reply.type == Reply::Type::kError) {
-      Fail("Redis refused the login: " + reply.text.substr(0, kMaxQuoted));
+      Fail("Redis refused the login: " + TellableLoginError(reply.text));
       return false;
     }
     if (reply.type != Reply::Type::kStatus || reply.text != "OK") {

@@ -14,6 +14,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -77,6 +78,10 @@ class RedisClient final : private SocketHandler {
   std::optional<Dial> dial_;
   std::optional<Socket> socket_;
 };
+
+// What of Redis's error to a login may go into a log. Some errors quote what was sent ("unknown
+// command 'AUTH', with args beginning with: ..."): of any that isn't known not to, the first word.
+std::string TellableLoginError(std::string_view text);
 
 }  // namespace redwall::net
 

@@ -16,10 +16,10 @@ import scenario  # noqa: F401, finds tests/support
 from chaos import Chaos
 from crowd import LARGE, Crowds, Unbroken, check_counts, digest
 from harness import Pair, disconnect, run_tests
-from processes import PATIENCE, Failure, check, check_equal, wait_until
+from processes import PATIENCE, SHARE, Failure, check, check_equal, wait_until
 from wire import encode
 
-CUTS = int(os.environ.get("REDWALL_CUTS", "60"))
+CUTS = int(os.environ.get("REDWALL_CUTS", 60 // SHARE))
 SEED = int(os.environ.get("REDWALL_SEED", "1"))
 CROWDS = 4  # processes with a pool each, of 16 clients: 64
 

@@ -401,7 +401,9 @@ def test_something_else_in_the_file_s_place_is_kept(scene):
     with open(scene.path(name), encoding="ascii") as file:
         check_equal(file.read(), old, "what was there")
     check_in("was moved to", pair.server.log(), "the log")
-    check_verified(scene, path, "--complete")
+    done = scene.run("audit", "verify", "--complete", *files_of(path))
+    check_equal(done.returncode, 1, f"audit verify said:\n{done.stdout}")
+    check_in("somebody replaced or damaged the file", done.stdout, "what audit verify says")
 
 
 def test_two_agents_do_not_share_a_file(scene):

@@ -129,11 +129,18 @@ def test_a_signed_and_rotated_audit_is_sound(scene):
     check(int(re.search(r"numbers 1 to (\d+)", text).group(1)) > last, text)
 
 
+def head_is_up_to_date(path):
+    """The head tells of the file's last line."""
+    with open(path, "rb") as file, open(path + ".head", "rb") as head:
+        return json.loads(file.read().splitlines()[-1])["seq"] == json.loads(head.read())["seq"]
+
+
 def test_a_running_and_a_killed_agent(scene):
     audit = Audit(scene, rotate=False)
     client = audit.serve(100)
     wait_until(lambda: os.path.exists(audit.path + ".head"), "the head")
     audit.verify("--key", audit.key, audit.path, status=0, says="Nothing is wrong")
+    wait_until(lambda: head_is_up_to_date(audit.path), "the head of the last line")
     audit.server.kill()
     client.send_signal(signal.SIGTERM)
     client.wait()
@@ -251,7 +258,54 @@ def test_lines_added_while_the_agent_is_away(scene):
     text = audit.verify(audit.path, status=1, says="was added after the agent had stopped")
     check_equal(first_wrong(text), place, "the place of the line that was added")
     audit.life(50)  # the agent finds it, too, and says so in the chain
-    audit.verify(audit.path, status=1, says="weren't written by the agent, which says")
+    audit.verify(audit.path, status=1, says="weren't written by the agent. The agent says")
+
+
+def forge(path, keep, copies):
+    """Cuts the file behind `keep` lines and chains copies of a command behind them; returns the
+    text of a head for that, which isn't signed."""
+    lines = lines_of(path)
+    command = next(line for line in lines if b'"cmd":"set"' in line)
+    body = re.sub(rb'^\{"v":1,"seq":\d+|,"prev":"[0-9a-f]{64}"\}\n$', b"", command)
+    lines = lines[:keep]
+    for _ in range(copies):
+        prev = hashlib.blake2b(lines[-1][:-1], digest_size=32).hexdigest().encode()
+        lines.append(b'{"v":1,"seq":%d%s,"prev":"%s"}\n' % (len(lines) + 1, body, prev))
+    pathlib.Path(path).write_bytes(b"".join(lines))
+    end = hashlib.blake2b(lines[-1][:-1], digest_size=32).hexdigest()
+    return f'{{"v":1,"seq":{len(lines)},"hash":"{end}","closed":true}}\n'
+
+
+def test_the_agent_signs_nothing_forged_without_saying_so(scene):
+    audit = Audit(scene, rotate=False).life(50)
+    checkpoint = next(i for i, line in enumerate(lines_of(audit.path)) if b"checkpoint" in line)
+    head = forge(audit.path, checkpoint + 1, 9)  # the head replaced by one without a signature
+    pathlib.Path(audit.path + ".head").write_text(head)
+    audit.life(50)
+    audit.verify("--key", audit.key, audit.path, status=1, says="somebody replaced the head")
+
+    for path in (audit.path, audit.path + ".head"):
+        os.unlink(path)
+    audit.life(50)  # lines added, and the file put aside as if it had been rotated
+    last = len(lines_of(audit.path))
+    forge(audit.path, last, 5)
+    os.rename(audit.path, f"{audit.path}.20261122T000000Z-{last + 5}")
+    audit.life(50)
+    says = "lines in front of this one weren't written by the agent"
+    audit.verify("--key", audit.key, *audit.files(), status=1, says=says)
+
+    for path in [*audit.files(), audit.path + ".head"]:
+        os.unlink(path)
+    client = audit.serve(50)  # behind the last signature of an agent that was killed
+    wait_until(lambda: b"checkpoint" in lines_of(audit.path)[-1], "a checkpoint at the end")
+    audit.server.kill()
+    client.send_signal(signal.SIGTERM)
+    client.wait()
+    last = len(lines_of(audit.path))
+    forge(audit.path, last, 5)
+    audit.life(50)
+    says = [f"lines with numbers {last + 1} to {last + 5}", "but for 5 lines that nobody vouches"]
+    audit.verify("--key", audit.key, audit.path, status=0, says=says)
 
 
 def test_signatures(scene):
@@ -286,6 +340,11 @@ def test_exit_statuses_and_what_is_no_audit(scene):
     audit.verify(audit.path, status=0, says="who can write these files could have made all of them")
     os.rename(audit.path + ".head", scene.path("away"))
     audit.verify(audit.path, status=0, says="lines that were cut off at the end can't be noticed")
+    os.mkfifo(audit.path + ".head")
+    scene.refused(2, "audit", "verify", audit.path, says="it is no regular file")
+    os.unlink(audit.path + ".head")
+    aside = scene.write("server.jsonl.20261123T013458Z-foreign", "hello\n")
+    audit.verify(audit.path, aside, status=0, says="not looked at: by its name")
     audit.verify(scene.write("empty", ""), status=1, says="no line that could be read")
     audit.verify(scene.write("text", "hello\n"), status=1, says="isn't a line of an audit")
     audit.verify(audit.path, scene.write("b.jsonl", lines_of(audit.path)[0]), status=1)

@@ -88,6 +88,8 @@ TEST_CASE("What makes no sense in an audit is refused, with its place") {
        R"(audit.when_full: expected "block" or "drop", got "stop")"},
       {with(R"("max_pending_bytes": 65535)"),
        "audit.max_pending_bytes: expected a whole number from 65536 to"},
+      {with(R"("checkpoint_ms": 60001)"),
+       "audit.checkpoint_ms: expected a whole number from 10 to"},
       {with(R"("checkpoint_ms": 9)"), "audit.checkpoint_ms: expected a whole number from 10 to"},
       {with(R"("sign": true)"), "audit.sign: expected a string, got true"},
       {with(R"("rotate": 7)"), "audit.rotate: expected an object"},

@@ -16,6 +16,21 @@ std::string Line(std::string_view seq, std::string_view prev = kZeros) {
 
 }  // namespace
 
+TEST_CASE("a number that no chain reaches is refused") {
+  const std::string zeros(64, '0');
+  const auto line = [&](const std::string& seq) {
+    return FindLink("{\"v\":1,\"seq\":" + seq + ",\"prev\":\"" + zeros + "\"}").has_value();
+  };
+  CHECK(line("9223372036854775807"));
+  CHECK(!line("9223372036854775808"));
+  const auto head = [&](const std::string& seq) {
+    return ParseHead("{\"v\":1,\"seq\":" + seq + ",\"hash\":\"" + zeros + "\",\"closed\":true}")
+        .has_value();
+  };
+  CHECK(head("4611686018427387903"));
+  CHECK(!head("4611686018427387904"));
+}
+
 TEST_CASE("a line's hash is BLAKE2b-256") {
   // b2sum -l 256
   CHECK(FormatHash(HashLine("")) ==
@@ -38,9 +53,9 @@ TEST_CASE("lines are numbered and each names the hash of the one before") {
 }
 
 TEST_CASE("a line's place is found in its text") {
-  const auto link = FindLink(Line("18446744073709551615", std::string(63, '0') + "f"));
+  const auto link = FindLink(Line("9223372036854775807", std::string(63, '0') + "f"));
   REQUIRE(link.has_value());
-  CHECK(link->seq == UINT64_MAX);
+  CHECK(link->seq == kMaxSeq);
   CHECK(link->prev.back() == std::byte{15});
   CHECK(FindLink("{\"v\":1,\"seq\":7,\"prev\":\"" + std::string(kZeros) + "\"}").has_value());
 }
@@ -48,7 +63,7 @@ TEST_CASE("a line's place is found in its text") {
 TEST_CASE("what isn't a line of a chain is not taken for one") {
   for (const std::string& line :
        {std::string(), std::string("{}"), Line("0"), Line("01"), Line("-1"), Line(""), Line("1x"),
-        Line("18446744073709551616"), Line("1", std::string(63, '0')),
+        Line("9223372036854775808"), Line("1", std::string(63, '0')),
         Line("1", std::string(64, 'A')), Line("1", std::string(64, 'g')), Line("1") + " ",
         " " + Line("1"), Line("1").substr(1), "{\"v\":2" + Line("1").substr(6),
         std::string("{\"v\":1,\"seq\":1,\"ts\":\"\"}")}) {

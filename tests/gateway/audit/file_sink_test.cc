@@ -166,3 +166,58 @@ TEST_CASE("a dash is standard output, which is neither closed nor reopened") {
   CHECK(still_open);
   CHECK(ReadAll(path) == "one\n");
 }
+
+namespace {
+
+// Standard output is `fd` meanwhile. Says what happens, since doctest's words would go there, too.
+struct Standstill {
+  std::size_t taken = 0, later = 0;
+  std::string error;
+  bool blocking_still = false;
+};
+
+Standstill WriteToReaderThatStandsStill(int reader, int writer) {
+  Standstill out;
+  const int saved = dup(STDOUT_FILENO);
+  dup2(writer, STDOUT_FILENO);
+  close(writer);
+  if (auto sink = FileSink::Open("-")) {
+    const std::string lines(8 << 20, 'x');  // more than a pipe or a socket holds
+    out.taken = (*sink)->Append(lines, out.error);
+    std::string drained(1 << 20, '\0');
+    for (std::size_t got = 0; got < out.taken;) {
+      const ssize_t n = read(reader, drained.data(), drained.size());
+      if (n <= 0) break;
+      got += static_cast<std::size_t>(n);
+    }
+    std::string error;
+    out.later = (*sink)->Append("rest", error);
+  }
+  out.blocking_still = (fcntl(STDOUT_FILENO, F_GETFL) & O_NONBLOCK) == 0;
+  dup2(saved, STDOUT_FILENO);
+  close(saved);
+  close(reader);
+  return out;
+}
+
+void CheckThatNothingWaited(const Standstill& out) {
+  CHECK(out.taken > 0);
+  CHECK(out.taken < 8 << 20);
+  CHECK(out.error.ends_with("the reader of this pipe doesn't keep up"));
+  CHECK(out.later == 4);
+  CHECK(out.blocking_still);  // others may write there
+}
+
+}  // namespace
+
+TEST_CASE("standard output is a pipe whose reader stands still: nothing waits for it") {
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  CheckThatNothingWaited(WriteToReaderThatStandsStill(ends[0], ends[1]));
+}
+
+TEST_CASE("standard output is a socket, as under systemd: nothing waits for its reader") {
+  int ends[2];
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  CheckThatNothingWaited(WriteToReaderThatStandsStill(ends[0], ends[1]));
+}

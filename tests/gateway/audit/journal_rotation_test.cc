@@ -128,6 +128,48 @@ TEST_CASE("only so many rotated files are kept, and what is removed is recorded"
   CHECK(ReadAll(path + ".20241123T013458Z-foreign") == "not ours either");
 }
 
+TEST_CASE("names that others planted don't make it remove its own files") {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  const std::string planted[] = {path + ".20990101T000000Z-1", path + ".20990101T000000Z-2",
+                                 path + ".20990101T000000Z-99999"};
+  for (const std::string& name : planted) std::ofstream(name) << "not ours";
+  const auto journal = OpenJournal(path, {.max_bytes = 1000, .keep = 2}, kNow);
+  for (int i = 0; i < 4; ++i)
+    Write(*journal, Body("x", 1000) + "\n", {0, kNow.wall_us + i * kSecond});
+  const auto kept = ListOwnRotated(path, journal->end().seq);
+  REQUIRE(kept.size() == 2);  // the newest ones, up to where the file goes on
+  CHECK(CheckChain(Lines(path), {kept[1].last_seq, HashLine(Lines(kept[1].path).back())}).seq ==
+        journal->end().seq);
+  CHECK(kept[0].last_seq > 2);
+  for (const std::string& name : planted) CHECK(ReadAll(name) == "not ours");
+}
+
+TEST_CASE("a clock that was ahead doesn't keep the file from being rotated") {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  const auto journal = OpenJournal(path, {.max_age_s = 60}, {0, kNow.wall_us + 900 * kSecond});
+  Write(*journal, Body("x") + "\n", {0, kNow.wall_us + 900 * kSecond});
+  Write(*journal, "", kNow);
+  CHECK(RotatedNames(path).empty());
+  Write(*journal, "", {60 * kSecond, kNow.wall_us + 60 * kSecond});
+  CHECK(RotatedNames(path).size() == 1);
+}
+
+TEST_CASE("SIGUSR1 after the head was moved away, too: it is made anew where the file is") {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  const auto journal = OpenJournal(path, {}, kNow);
+  Write(*journal, Body("x") + "\n");
+  REQUIRE(rename(path.c_str(), folder.File("old").c_str()) == 0);
+  REQUIRE(rename((path + ".head").c_str(), folder.File("old.head").c_str()) == 0);
+  CHECK(journal->Reopen(kNow));
+  Write(*journal, Body("y") + "\n");
+  journal->Close(kNow);
+  CHECK(ParseHead(ReadAll(folder.File("old.head")))->end.seq == 1);
+  CHECK(ParseHead(ReadAll(path + ".head"))->end.seq == 2);
+}
+
 TEST_CASE("with a keep of 0 a rotated file goes at once") {
   const TempFolder folder;
   const std::string path = folder.File("a");

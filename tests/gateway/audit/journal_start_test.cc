@@ -37,7 +37,10 @@ TEST_CASE("after a kill the chain goes on behind the file's last line, and a gap
   for (const std::uint64_t head : {7U, 9U}) {
     const JournalStart start = StartBehind({FileWith(End(9)), {}, HeadAt(End(head), false)});
     CHECK(start.end.seq == 9);
-    CHECK(start.why == kKilled);
+    CHECK(start.why == std::string(kKilled) +
+                           (head == 9 ? ""
+                                      : "; lines 8 to 9 stand behind the last head and nobody "
+                                        "vouches for them"));
     CHECK(!start.lost.has_value());
   }
 }
@@ -64,6 +67,43 @@ TEST_CASE("lines that were added after a clean stop are noticed") {
   const JournalStart start = StartBehind({FileWith(End(11)), {}, HeadAt(End(9), true)});
   CHECK(start.end.seq == 11);
   CHECK(start.why == "the file was closed with line 9, and somebody has added lines since");
+}
+
+TEST_CASE("lines that don't go on from the head's are not the agent's, killed or not") {
+  for (const bool closed : {true, false}) {
+    const JournalStart start = StartBehind({.file = FileWith(End(11)),
+                                            .rotated = {},
+                                            .head = HeadAt(End(9), closed),
+                                            .leaves_head = true});
+    CHECK(start.end.seq == 11);
+    CHECK(start.why.starts_with("line 9 is not the one that was written"));
+  }
+}
+
+TEST_CASE("a head that isn't signed with the agent's key is told, and not believed") {
+  constexpr std::string_view kUntrusted =
+      "the head isn't signed with this agent's key: lines may have been cut off or put in here";
+  for (const std::uint64_t head : {0U, 5U, 9U, 12U}) {
+    const JournalStart start = StartBehind({.file = FileWith(End(9)),
+                                            .rotated = {},
+                                            .head = HeadAt(End(head), true),
+                                            .head_untrusted = true});
+    CHECK(start.end.seq == 9);
+    CHECK(start.why == kUntrusted);
+  }
+  CHECK(StartBehind({{}, {}, HeadAt({}, true), true}).why == kUntrusted);
+  CHECK(StartBehind({{}, End(11), HeadAt(End(30), true), true}).end.seq == 11);
+}
+
+TEST_CASE("a rotated file is held against the head as the file is") {
+  JournalStart start = StartBehind({{}, End(11), HeadAt(End(9), true)});
+  CHECK(start.why == "the file was closed with line 9, and somebody has added lines since");
+  start = StartBehind({{}, End(9, "changed"), HeadAt(End(9), true)});
+  CHECK(start.why == "line 9 is not the one that was written: it was changed");
+  CHECK(start.end.hash == End(9).hash);
+  // An older one beside a file that was moved away by hand.
+  CHECK(StartBehind({{}, End(8), HeadAt(End(9), true)}).why.empty());
+  CHECK(StartBehind({{}, End(9), HeadAt(End(9), true)}).why.empty());
 }
 
 TEST_CASE("where the file was moved away the head knows where to go on") {

@@ -86,7 +86,9 @@ TEST_CASE("after a kill a gap is recorded, with or without lines behind the head
   }
   CHECK(HeadOf(path).end.seq == 1);
   CHECK(!HeadOf(path).closed);
-  CHECK(GapAfter(path) == kKilled);
+  CHECK(GapAfter(path) ==
+        std::string(kKilled) +
+            "; lines 2 to 2 stand behind the last head and nobody vouches for them");
   CHECK(CheckChain(Lines(path)).seq == 3);
 }
 
@@ -151,8 +153,139 @@ TEST_CASE("a head that is missing or garbage is told") {
   CHECK(GapAfter(path) == "the head file is missing: lines may have been cut off here unnoticed");
   std::ofstream(path + ".head") << "garbage";
   CHECK(GapAfter(path) ==
-        "the head file can't be understood: lines may have been cut off here unnoticed");
+        "the head file can't be understood: lines may have been cut off here unnoticed; what was "
+        "there is a.head.19700101T000000Z-foreign now");
   CHECK(CheckChain(Lines(path)).seq == 3);
+  CHECK(ReadAll(path + ".head.19700101T000000Z-foreign") == "garbage");
+  CHECK(HeadOf(path).end.seq == 3);
+}
+
+TEST_CASE("nothing is written over by way of the head's name") {
+  const TempFolder folder;
+  const std::string path = folder.File("a"), other = folder.File("other");
+  std::ofstream(other) << "mine";
+  const auto refused = [&path] {
+    const auto journal = Journal::Open({.path = path, .side = "s", .agent = "x"}, {});
+    return journal ? std::string() : journal.error().sentence;
+  };
+  REQUIRE(symlink(other.c_str(), (path + ".head").c_str()) == 0);
+  CHECK(refused().find("is a symbolic link") != std::string::npos);
+  REQUIRE(remove((path + ".head").c_str()) == 0);
+  REQUIRE(link(other.c_str(), (path + ".head").c_str()) == 0);
+  CHECK(refused().find("(a hard link)") != std::string::npos);
+  REQUIRE(remove((path + ".head").c_str()) == 0);
+  REQUIRE(mkfifo((path + ".head").c_str(), 0600) == 0);
+  CHECK(refused().find("isn't a file") != std::string::npos);
+  CHECK(ReadAll(other) == "mine");
+}
+
+TEST_CASE("a head that is longer than it may be is cut when it is written") {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  OpenJournal(path)->Close({});
+  std::ofstream(path + ".head", std::ios::app) << std::string(9000, ' ');
+  CHECK(GapAfter(path).empty());
+  CHECK(ReadAll(path + ".head").size() == kHeadBytes);
+}
+
+namespace {
+
+std::unique_ptr<Journal> OpenSigning(const std::string& path) {
+  auto key = crypto::SigningKey::FromSeed(AsBytes(std::string(32, 'k')));
+  REQUIRE(key.has_value());
+  auto journal =
+      Journal::Open({.path = path, .side = "server", .agent = "x", .key = *std::move(key)}, {});
+  REQUIRE(journal.ok());
+  return std::move(*journal);
+}
+
+std::string LastWhy(const std::string& path) {
+  return Json::parse(Lines(path).back()).value("why", "");
+}
+
+void WriteHead(const std::string& path, const ChainEnd& end, bool closed) {
+  std::ofstream(path + ".head") << FormatHead({end, closed, {}, {}});
+}
+
+}  // namespace
+
+TEST_CASE("an agent that signs believes only its own head") {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  {
+    const auto journal = OpenSigning(path);
+    Write(*journal, ",\"a\":1\n,\"a\":2\n");
+    journal->Close({});
+  }
+  const std::string good = ReadAll(path), head = ReadAll(path + ".head");
+  { OpenSigning(path)->Close({}); }
+  CHECK(ReadAll(path) == good);  // nothing to tell
+
+  ChainEnd end{1, HashLine(Lines(path)[0])};  // cut off, and others put in their place
+  std::string forged = Lines(path)[0] + "\n";
+  AppendLine(",\"a\":\"forged\"", end, forged);
+  std::ofstream(path) << forged;
+  WriteHead(path, end, true);
+  { const auto journal = OpenSigning(path); }
+  CHECK(LastWhy(path).starts_with("the head isn't signed with this agent's key"));
+
+  REQUIRE(remove(path.c_str()) == 0);  // nothing left, as if nothing had been
+  WriteHead(path, {}, true);
+  { const auto journal = OpenSigning(path); }
+  CHECK(LastWhy(path).starts_with("the head isn't signed with this agent's key"));
+
+  std::ofstream(path) << good;  // of another key
+  std::string other = head;
+  other[head.find("\"key\":\"") + 7] ^= 1;
+  std::ofstream(path + ".head") << other;
+  { const auto journal = OpenSigning(path); }
+  CHECK(LastWhy(path).starts_with("the head isn't signed with this agent's key"));
+}
+
+TEST_CASE("after a kill, lines that don't go on from the head's are told") {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  {
+    const auto journal = OpenSigning(path);
+    Write(*journal, ",\"a\":1\n,\"a\":2\n", {0, 0});
+    Write(*journal, "", {kSecond, kSecond});  // checkpoint and head: line 3
+  }
+  REQUIRE(HeadOf(path).end.seq == 3);
+  const std::string good = ReadAll(path), head = ReadAll(path + ".head");
+  ChainEnd end{1, HashLine(Lines(path)[0])};
+  std::string forged = Lines(path)[0] + "\n";
+  for (int i = 0; i < 4; ++i) AppendLine(",\"a\":\"forged\"", end, forged);
+  std::ofstream(path) << forged;
+  { const auto journal = OpenSigning(path); }
+  CHECK(LastWhy(path).starts_with("line 3 is not the one that was written"));
+
+  std::ofstream(path + ".head") << head;
+  end = {3, HashLine(SplitLines(good)[2])};  // behind the head nobody can tell
+  forged = good;
+  for (int i = 0; i < 2; ++i) AppendLine(",\"a\":\"forged\"", end, forged);
+  std::ofstream(path) << forged;
+  { const auto journal = OpenSigning(path); }
+  CHECK(LastWhy(path).ends_with(
+      "; lines 4 to 5 stand behind the last head and nobody vouches for them"));
+}
+
+TEST_CASE("a file that is deleted while it is written is told, and made anew with its head") {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  const auto journal = OpenJournal(path);
+  Write(*journal, ",\"a\":1\n", {0, 0});
+  REQUIRE(remove(path.c_str()) == 0);
+  REQUIRE(remove((path + ".head").c_str()) == 0);
+  Write(*journal, ",\"a\":2\n", {kSecond, kSecond});
+  auto lines = Lines(path);
+  REQUIRE(lines.size() == 2);
+  CHECK(Json::parse(lines[0])["seq"] == 2);
+  CHECK(Json::parse(lines[0])["why"].get<std::string>().starts_with(
+      "the file was deleted while it was written"));
+  CHECK(HeadOf(path).end.seq >= 2);
+  CHECK(journal->TakeNotes().size() == 1);
+  Write(*journal, ",\"a\":3\n", {3 * kSecond, 3 * kSecond});
+  CHECK(Lines(path).size() == 3);
 }
 
 TEST_CASE("a file of something else, or of an earlier version, is moved aside") {

@@ -263,4 +263,27 @@ TEST_CASE("items are safe on a terminal, and no more than were asked for") {
   CHECK(text.find('\x1b') == std::string::npos);
 }
 
+TEST_CASE("files that say nothing about each other are not clean") {
+  for (const bool client_has : {true, false}) {
+    Sites sites;
+    LineFacts facts;
+    facts.at_us = 1000;
+    (client_has ? sites.client : sites.server).Command(facts);
+    const TempFolder folder;
+    WriteAll(folder.File("has"), client_has ? sites.client.text() : sites.server.text());
+    WriteAll(folder.File("empty"), "");
+    sites.options.client_files = {folder.File(client_has ? "has" : "empty")};
+    sites.options.server_files = {folder.File(client_has ? "empty" : "has")};
+    const auto done = Reconcile(sites.options);
+    REQUIRE(done.ok());
+    INFO(Describe(*done));
+    CHECK(!done->clean());
+    CHECK(Describe(*done).find("NOT clean: ") != std::string::npos);
+    CHECK(done->why_nothing_compared.ends_with("files hold no line"));
+  }
+  Sites silent;
+  CHECK(!silent.Run().clean());
+  CHECK(silent.Run().why_nothing_compared == "neither site's files hold a command");
+}
+
 }  // namespace redwall::audit

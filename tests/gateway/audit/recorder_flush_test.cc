@@ -96,13 +96,67 @@ TEST_CASE("a burst beyond the bound is no loss while the sink takes it") {
   CHECK(harness.Lines().size() == 100);
 }
 
-TEST_CASE("a single line beyond the bound is counted and not kept") {
+TEST_CASE("a single line beyond the bound is written, and so is what comes behind it") {
   Harness harness(400);
-  harness.recorder.Record({"e", {{"text", std::string(500, 'x')}}, 0});
+  harness.recorder.Record({"small", {}, 0});
+  harness.recorder.Record({"large", {{"text", std::string(500, 'x')}}, 0});
+  CHECK(harness.recorder.healthy());
+  harness.recorder.Record({"behind", {}, 0});
   const auto lines = harness.Lines();
-  REQUIRE(lines.size() == 1);
-  CHECK(lines[0]["event"] == "gap");
-  CHECK(lines[0]["lost"] == 1);
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0]["event"] == "small");
+  CHECK(lines[1]["event"] == "large");
+  CHECK(lines[2]["event"] == "behind");
+}
+
+TEST_CASE("a line beyond the bound that can't be written ends the serving at once, and is kept") {
+  SmallPipe pipe;
+  Recorder recorder({"server", "x"}, Open(pipe.path, 400));
+  const Subject subject{"0123456789abcdef0123456789abcdef", 5, "site-a", "10.0.0.1:5555"};
+  const redwall::policy::TestRequest request("PING");
+  const Decision refused{Action::kDeny, false, Action::kDeny, "audit", ""};
+  std::uint64_t n = 0;
+  const auto record = [&](const std::string& user, const Decision& decision) {
+    std::string pending;
+    recorder.BeginCommand(
+        kFull, CommandStart{subject, ++n, user, 0, "", request.get(), decision, 0}, pending);
+    recorder.FinishCommand(pending, {});
+  };
+  while (recorder.healthy()) {  // each line is beyond the bound: none waits for the turn's end
+    record(std::string(300, 'u'), kAllowed);
+    REQUIRE(n < 10000);
+  }
+  const std::uint64_t served = n + 20;
+  while (n < served) record("under way", kAllowed);
+  for (int i = 0; i < 20; ++i) record("refused", refused);
+  record("under way", kAllowed);  // though lines of refused commands are lost already
+  std::string text;
+  for (int i = 0; i < 1000 && !recorder.healthy(); ++i) {
+    text += pipe.Drain();
+    recorder.Flush({});
+  }
+  CHECK(recorder.healthy());
+  text += pipe.Drain();
+  const auto lines = SplitLines(text);
+  CheckChain(lines);
+  std::uint64_t allowed = 0, denied = 0, lost = 0;
+  for (const std::string& line : lines) {
+    const Json json = Json::parse(line);
+    if (json.contains("lost")) lost += json["lost"].get<std::uint64_t>();
+    if (json.contains("n")) ++(json["decision"] == "allow" ? allowed : denied);
+  }
+  CHECK(allowed == served + 1);
+  CHECK(lost > 0);
+  CHECK(denied + lost == 20);
+}
+
+TEST_CASE("the end counts lines that were lost before, where their gap can't be written either") {
+  Recorder recorder({"server", "x"}, Open("/dev/full", 300));
+  recorder.Record({"e", {}, 0});
+  recorder.Flush({});
+  REQUIRE(!recorder.healthy());
+  for (int i = 0; i < 50; ++i) recorder.Record({"e", {}, 0});
+  CHECK(recorder.Close({}) == 51);
 }
 
 TEST_CASE("after a rename, reopening loses no line") {

@@ -114,12 +114,49 @@ TEST_CASE("what is lost at the end is counted, and a gap is written where there 
   const TempFolder folder;
   const std::string path = folder.File("a");
   Recorder recorder = MakeRecorder(path, 1000);
-  for (int i = 0; i < 50; ++i) recorder.Record({"e", {{"text", std::string(300, 'x')}}, 0});
+  constexpr std::size_t kCount = 20000;
+  for (std::size_t i = 0; i < kCount; ++i)
+    recorder.Record({"e", {{"text", std::string(300, 'x')}}, 0});
   CHECK(recorder.Close(Clock()) == 0);
   const auto records = Parse(SplitLines(ReadAll(path)));
   REQUIRE(records.size() > 1);
   CHECK(records.back()["event"] == "gap");
-  CHECK(records.back()["lost"].get<std::size_t>() + records.size() - 1 == 50);
+  CHECK(records.back()["lost"].get<std::size_t>() + records.size() - 1 == kCount);
+}
+
+TEST_CASE("a line that is larger than the queue is written, and what comes behind it, too") {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  Recorder recorder = MakeRecorder(path);
+  recorder.Record({"before", {}, 0});
+  Event large{"large", {}, 0};
+  for (int i = 0; i < 100; ++i) large.fields.emplace_back("text", std::string(1000, 'x'));
+  recorder.Record(large);
+  for (int i = 0; i < 20; ++i) recorder.Record({"behind", {}, 0});
+  CHECK(recorder.Close(Clock()) == 0);
+  const auto lines = SplitLines(ReadAll(path));
+  CheckChain(lines);
+  REQUIRE(lines.size() == 22);
+  CHECK(lines[1].size() > 5 * kMax);
+  for (std::size_t i = 2; i < lines.size(); ++i) CHECK(Json::parse(lines[i])["event"] == "behind");
+}
+
+TEST_CASE("large lines are bounded too: beyond one, they are counted") {
+  const SmallPipe pipe;  // nobody reads
+  Recorder recorder = MakeRecorder(pipe.path);
+  Event large{"large", {}, 0};
+  for (int i = 0; i < 200; ++i) large.fields.emplace_back("text", std::string(1000, 'x'));
+  for (int i = 0; i < 20; ++i) recorder.Record(large);
+  std::string text;
+  CHECK(Eventually([&] {
+    text += pipe.Drain();
+    recorder.Flush(Clock());
+    return text.find("\"gap\"") != text.npos && text.back() == '\n';
+  }));
+  const auto records = Parse(SplitLines(text));
+  const int lost = records.back()["lost"];
+  CHECK(lost > 10);
+  CHECK(lost + static_cast<int>(records.size()) - 1 == 20);
 }
 
 TEST_CASE("a disk that stays full: the end says how many lines are lost") {

@@ -111,7 +111,7 @@ TEST_CASE("checkpoints that were taken out, the chain mended behind them") {
   end.Event("start").Checkpoint(Key()).Command("del").Event("stop");
   for (const auto& options : {Verifier::Options{}, Trusting()}) {
     const Verdict verdict = VerifyText(end.text(), {}, options);
-    CHECK(verdict.wrong.size() == 1);
+    CHECK(verdict.wrong.size() == (options.keys.empty() ? 1 : 2));  // and the head is missing
     CHECK(verdict.Says("the lines behind number 2 are not signed, although the agent stopped"));
   }
   AuditMaker late;
@@ -124,7 +124,7 @@ TEST_CASE("the last lines of a running agent may be unsigned, and those of one w
   running.Event("start").Checkpoint(Key()).Command("get", 7200).Command("get", 2);
   const Verdict verdict = VerifyText(running.text(), {running.HeadFile(false, &Key())}, Trusting());
   CHECK_MESSAGE(verdict.wrong.empty(), verdict.text());
-  const Verdict bare = VerifyText(running.text(), {}, Trusting());
+  const Verdict bare = VerifyText(running.text());
   CHECK_MESSAGE(bare.wrong.empty(), bare.text());
   CHECK(bare.summary.signed_to == 2);
 
@@ -133,12 +133,18 @@ TEST_CASE("the last lines of a running agent may be unsigned, and those of one w
   slow.Event("start").Checkpoint(Key());
   slow.Body(",\"ts\":\"2027-01-15T08:00:01.000000Z\",\"cmd\":\"blpop\",\"us\":3600000000");
   slow.Body(",\"ts\":\"2027-01-15T09:00:02.000000Z\",\"cmd\":\"get\",\"us\":5");
-  CHECK(VerifyText(slow.text(), {}, Trusting()).wrong.empty());
+  CHECK(VerifyText(slow.text()).wrong.empty());
   AuditMaker ended;  // and one without a reply doesn't say how long it waited
   ended.Event("start").Checkpoint(Key());
   ended.Body(",\"ts\":\"2027-01-15T08:00:01.000000Z\",\"cmd\":\"blpop\",\"us\":null");
   ended.Body(",\"ts\":\"2027-01-15T09:00:02.000000Z\",\"cmd\":\"get\",\"us\":5");
-  CHECK(VerifyText(ended.text(), {}, Trusting()).wrong.empty());
+  CHECK(VerifyText(ended.text()).wrong.empty());
+  AuditMaker hours;  // but not a day of them
+  hours.Event("start").Checkpoint(Key());
+  for (const char* hour : {"08", "12", "17"})
+    hours.Body(",\"ts\":\"2027-01-15T" + std::string(hour) +
+               ":00:01.000000Z\",\"cmd\":\"blpop\",\"us\":null");
+  CHECK(VerifyText(hours.text()).Says("minutes pass in them"));
 
   AuditMaker keyless;  // restarted without its key
   keyless.Event("start").Event("stop").Checkpoint(Key());
@@ -179,6 +185,33 @@ TEST_CASE("a head of other lines doesn't make them right") {
   REQUIRE(verdict.wrong.size() == 1);
   CHECK(verdict.wrong[0].line == 6);
   CHECK(verdict.Says("its hash in a.jsonl.head is another"));
+}
+
+TEST_CASE("with a trusted key, or where all must be there, the head must be, too") {
+  AuditMaker maker;
+  maker.Event("start").Command("get").Checkpoint(Key());
+  CHECK(VerifyText(maker.text()).wrong.empty());
+  CHECK(VerifyText(maker.text(), {}, Trusting()).Says("a.jsonl.head is there"));
+  CHECK(VerifyText(maker.text(), {}, Trusting()).wrong.size() == 1);
+  CHECK(VerifyText(maker.text(), {}, {{}, true}).wrong.size() == 1);
+  maker.Rotate(&Key());  // this one goes on elsewhere, and says so
+  CHECK(VerifyFiles({maker.files()[0]}, {}, Trusting()).wrong.empty());
+}
+
+TEST_CASE("lines that stood behind the last signature after a kill are counted out") {
+  AuditMaker maker;
+  maker.Event("start").Checkpoint(Key()).Command("get").Command("set");
+  maker.Event("gap",
+              ",\"lost\":null,\"why\":\"the agent ended without a stop: lines may be missing "
+              "here; lines 3 to 4 stand behind the last head and nobody vouches for them\"");
+  maker.Event("stop").Checkpoint(Key());
+  for (const auto& options : {Verifier::Options{}, Trusting()}) {
+    const Verdict verdict = VerifyText(maker.text(), {maker.HeadFile(true, &Key())}, options);
+    CHECK_MESSAGE(verdict.wrong.empty(), verdict.text());
+    CHECK(verdict.Says("nobody vouches for the lines with numbers 3 to 4"));
+    CHECK(verdict.summary.unvouched == 2);
+    CHECK(verdict.summary.signed_to == 7);
+  }
 }
 
 TEST_CASE("members of a line") {

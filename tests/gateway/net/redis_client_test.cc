@@ -233,15 +233,34 @@ TEST_CASE("A login that Redis refuses is an error with Redis's words, and nothin
         "Redis refused the login: WRONGPASS invalid username-password pair or user is disabled.");
   CHECK(wrong.peers.at(0)->received() == kAuth);
 
-  Scene wordy(Answer(kAuth, "-" + std::string(10000, 'x') + "\r\n"));
+  Scene wordy(Answer(kAuth, "-NOPERM " + std::string(10000, 'x') + "\r\n"));
   CHECK(wordy.Error({{"PING"}}, WithLogin()) ==
-        "Redis refused the login: " + std::string(256, 'x'));
+        "Redis refused the login: NOPERM " + std::string(249, 'x'));
   for (const char* answer : {"+PONG\r\n", "$2\r\nOK\r\n", ":1\r\n", "*0\r\n", "$-1\r\n"}) {
     CAPTURE(answer);
     Scene odd(Answer(kAuth, answer));
     CHECK(odd.Error({{"PING"}}, WithLogin()).starts_with("the login was answered with something"));
     CHECK(odd.peers.at(0)->received() == kAuth);
   }
+}
+
+TEST_CASE("An error to a login that quotes what was sent isn't quoted") {
+  Scene renamed(
+      Answer(kAuth, "-ERR unknown command 'AUTH', with args beginning with: 'secret' \r\n"));
+  CHECK(renamed.Error({{"PING"}}, WithLogin()) ==
+        "Redis refused the login: ERR unknown command (is AUTH renamed there?)");
+  for (const char* text : {"ERR unknown user or 'secret'", "secret", "SECRET-SECRET no", "", " s",
+                           "ERR secret", "ERR unknown subcommand 'secret'"}) {
+    CAPTURE(text);
+    const std::string told = TellableLoginError(text);
+    CHECK(told.find("ecret") == told.npos);
+    CHECK(told.find("SECRET") == told.npos);
+    CHECK(told.ends_with("its text isn't shown: it may hold the password)"));
+  }
+  for (const char* text :
+       {"NOAUTH Authentication required.", "ERR max number of clients reached",
+        "ERR AUTH <password> called without any password configured for the default user."})
+    CHECK(TellableLoginError(text) == text);
 }
 
 TEST_CASE("A server that never answers costs the time allowed, whatever it has said so far") {
