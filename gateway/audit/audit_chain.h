@@ -1,5 +1,5 @@
 // AuditChain: the files of one agent in their order, as one sequence of lines; and what they say of
-// themselves: gaps, restarts, where they begin and end. For reconcile.
+// themselves: gaps, restarts, where they begin and end. For reconcile and report.
 #ifndef REDWALL_GATEWAY_AUDIT_AUDIT_CHAIN_H_
 #define REDWALL_GATEWAY_AUDIT_AUDIT_CHAIN_H_
 

@@ -1,4 +1,4 @@
-// FileSink: the file that audit lines are appended to. Mode 0600, O_APPEND, whole lines only; one
+// FileSink: the file that audit lines are appended to. Mode 0600, O_APPEND; one
 // process at a time (a lock sees to that), since two would tear each other's chain.
 #ifndef REDWALL_GATEWAY_AUDIT_FILE_SINK_H_
 #define REDWALL_GATEWAY_AUDIT_FILE_SINK_H_

@@ -1,5 +1,5 @@
 // The files around a journal, as they are found on disk: how the audit file ends, what its head
-// file says, and the rotated files beside it. Reading and naming only; journal_start.h decides what
+// file says, and the rotated files beside it. journal_start.h decides what
 // follows from it.
 #ifndef REDWALL_GATEWAY_AUDIT_JOURNAL_FILES_H_
 #define REDWALL_GATEWAY_AUDIT_JOURNAL_FILES_H_

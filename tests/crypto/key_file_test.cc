@@ -12,37 +12,10 @@
 
 #include "crypto/primitives.h"
 #include "tests/crypto/hex.h"
+#include "tests/crypto/key_folder.h"
 
 namespace redwall::crypto {
 namespace {
-
-// A folder of its own, gone at the end.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "redwall-keys-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  std::string File(const std::string& name, const std::string& content, ::mode_t mode = 0600) {
-    std::ofstream(path_ / name, std::ios::binary) << content;
-    REQUIRE(::chmod((*this / name).c_str(), mode) == 0);
-    return *this / name;
-  }
-
- private:
-  std::filesystem::path path_;
-};
-
-bool Says(const KeyError& error, const std::string& what) {
-  CAPTURE(error.sentence);
-  return error.sentence.find(what) != std::string::npos;
-}
 
 ::mode_t ModeOf(const std::string& path) {
   struct stat info {};
@@ -53,7 +26,7 @@ bool Says(const KeyError& error, const std::string& what) {
 }  // namespace
 
 TEST_CASE("a shared key has the hint and psk that a second implementation computes") {
-  Folder folder;
+  KeyFolder folder;
   const auto key = ReadSharedKey(folder.File("site.key", std::string(32, 'k')));
   REQUIRE(key);
   CHECK(key->name == "site");
@@ -63,7 +36,7 @@ TEST_CASE("a shared key has the hint and psk that a second implementation comput
 }
 
 TEST_CASE("the name of a key is its file's, without folder and extension") {
-  Folder folder;
+  KeyFolder folder;
   const std::string content(32, 'k');
   CHECK(ReadSharedKey(folder.File("plain", content))->name == "plain");
   CHECK(ReadSharedKey(folder.File("a.b.key", content))->name == "a.b");
@@ -71,7 +44,7 @@ TEST_CASE("the name of a key is its file's, without folder and extension") {
 }
 
 TEST_CASE("a key file has 32 bytes to 64 KiB, and every one of them counts") {
-  Folder folder;
+  KeyFolder folder;
   for (std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{31}}) {
     const auto key = ReadSharedKey(folder.File("k", std::string(size, 'k')));
     REQUIRE_FALSE(key);
@@ -91,7 +64,7 @@ TEST_CASE("a key file has 32 bytes to 64 KiB, and every one of them counts") {
 }
 
 TEST_CASE("a key that others may touch is refused, and the sentence says how to mend it") {
-  Folder folder;
+  KeyFolder folder;
   for (::mode_t mode :
        std::initializer_list<::mode_t>{0644, 0640, 0604, 0660, 0620, 0602, 0601, 0777}) {
     CAPTURE(mode);
@@ -108,7 +81,7 @@ TEST_CASE("a key that others may touch is refused, and the sentence says how to 
 }
 
 TEST_CASE("what is missing or not a regular file is refused, and a FIFO is not waited for") {
-  Folder folder;
+  KeyFolder folder;
   const auto missing = ReadSharedKey(folder / "none.key");
   REQUIRE_FALSE(missing);
   CHECK(Says(missing.error(), folder / "none.key"));
@@ -124,7 +97,7 @@ TEST_CASE("what is missing or not a regular file is refused, and a FIFO is not w
 }
 
 TEST_CASE("a symbolic link to a good key is good, and takes its name from the link") {
-  Folder folder;
+  KeyFolder folder;
   std::filesystem::create_symlink(folder.File("real.key", std::string(32, 'k')),
                                   folder / "link.key");
   const auto key = ReadSharedKey(folder / "link.key");
@@ -133,7 +106,7 @@ TEST_CASE("a symbolic link to a good key is good, and takes its name from the li
 }
 
 TEST_CASE("a new shared key is private whatever the umask, new each time, and can be read") {
-  Folder folder;
+  KeyFolder folder;
   for (::mode_t mask : std::initializer_list<::mode_t>{0000, 0022, 0777}) {
     const std::string path = folder / ("new" + std::to_string(mask));
     const ::mode_t before = ::umask(mask);
@@ -151,7 +124,7 @@ TEST_CASE("a new shared key is private whatever the umask, new each time, and ca
 }
 
 TEST_CASE("an existing file is never overwritten, not even through a dangling link") {
-  Folder folder;
+  KeyFolder folder;
   const std::string path = folder.File("site.key", "precious");
   REQUIRE_FALSE(WriteNewSharedKey(path));
   CHECK(Says(WriteNewSharedKey(path).error(), "never overwritten"));
@@ -164,7 +137,7 @@ TEST_CASE("an existing file is never overwritten, not even through a dangling li
 }
 
 TEST_CASE("a new identity can be read back, private and with the same public key") {
-  Folder folder;
+  KeyFolder folder;
   const auto made = WriteNewIdentity(folder / "agent.id");
   REQUIRE(made);
   CHECK(ModeOf(folder / "agent.id") == 0600);
@@ -177,7 +150,7 @@ TEST_CASE("a new identity can be read back, private and with the same public key
 }
 
 TEST_CASE("an identity is one labelled line, with or without its end") {
-  Folder folder;
+  KeyFolder folder;
   const std::string line = "redwall-identity-v1 AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
   for (const std::string& good : {line, line + "\n"}) {
     const auto identity = ReadIdentity(folder.File("id", good));

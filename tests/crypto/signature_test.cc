@@ -13,37 +13,10 @@
 
 #include "crypto/primitives.h"
 #include "tests/crypto/hex.h"
+#include "tests/crypto/key_folder.h"
 
 namespace redwall::crypto {
 namespace {
-
-// A folder of its own, gone at the end.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "redwall-sign-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  std::string File(const std::string& name, const std::string& content, ::mode_t mode = 0600) {
-    std::ofstream(path_ / name, std::ios::binary) << content;
-    REQUIRE(::chmod((*this / name).c_str(), mode) == 0);
-    return *this / name;
-  }
-
- private:
-  std::filesystem::path path_;
-};
-
-bool Says(const KeyError& error, const std::string& what) {
-  CAPTURE(error.sentence);
-  return error.sentence.find(what) != std::string::npos;
-}
 
 PublicKey ToKey(const std::string& hex) {
   PublicKey key{};
@@ -157,7 +130,7 @@ TEST_CASE("a seed has 32 bytes, and a key that was moved away signs nothing") {
 }
 
 TEST_CASE("a new signing key is private, never overwritten, and can be read back") {
-  Folder folder;
+  KeyFolder folder;
   const std::string path = folder / "audit.sign";
   const auto written = WriteNewSigningKey(path);
   REQUIRE(written);
@@ -182,7 +155,7 @@ TEST_CASE("a new signing key is private, never overwritten, and can be read back
 }
 
 TEST_CASE("what is not a signing key is refused, and the sentence says how to make one") {
-  Folder folder;
+  KeyFolder folder;
   REQUIRE(WriteNewSigningKey(folder / "good"));
   std::ifstream in(folder / "good");
   const std::string good{std::istreambuf_iterator<char>(in), {}};
