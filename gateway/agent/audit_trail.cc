@@ -72,7 +72,7 @@ Result<AuditTrail::Logins, ConfigError> AuditTrail::ReadLogins() const {
   Logins logins;
   for (const AuditCopy& copy : config_.audit.copies) {
     if (!copy.redis) continue;
-    auto login = ReadLogin({"", copy.redis->address, copy.redis->user, copy.redis->password_file});
+    auto login = ReadLogin({copy.redis->user, copy.redis->password_file});
     if (!login) return BlameFile(config_, copy.redis->password_file, login.error().sentence);
     logins.push_back(std::move(*login));
   }

@@ -38,7 +38,7 @@ void ClientLink::Open(net::TunnelConnection& connection, const proxy::Gate& gate
 void ClientLink::Refuse(std::string_view error) {
   std::string reply;
   resp::WriteError(error, reply);
-  SendToSocket(reply);
+  SendToClient(reply);
   Flush();
 }
 
@@ -128,6 +128,10 @@ void ClientLink::Update() {
   } else {
     socket_->StopReading();
   }
+}
+
+void ClientLink::SendToClient(std::string_view bytes) {
+  if (socket_) socket_->Write(AsBytes(bytes));
 }
 
 void ClientLink::Flush() {

@@ -7,9 +7,11 @@
 #define REDWALL_GATEWAY_AGENT_CLIENT_LINK_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "gateway/agent/link.h"
+#include "gateway/net/socket.h"
 
 namespace redwall::agent {
 
@@ -27,7 +29,7 @@ class ClientLinkOwner {
   ~ClientLinkOwner() = default;
 };
 
-class ClientLink final : public Link {
+class ClientLink final : public Link, private net::SocketHandler {
  public:
   ClientLink(Core& core, net::Socket socket, const std::string& route, ClientLinkOwner& owner);
 
@@ -62,15 +64,17 @@ class ClientLink final : public Link {
   void OnError(int uv_error) override;
   void OnDrained() override;
   void ToRedis(std::string_view bytes) override { SendToStream(bytes); }
-  void ToClient(std::string_view bytes) override { SendToSocket(bytes); }
+  void ToClient(std::string_view bytes) override { SendToClient(bytes); }
 
   void Update() override;
+  void SendToClient(std::string_view bytes);
   void Flush();  // -> kFlushing
   void Finish();
 
   const std::string route_;
   const std::string address_;
   ClientLinkOwner& owner_;
+  std::optional<net::Socket> socket_;
   State state_ = State::kWaiting;
   std::int64_t since_ms_;      // of the present state
   bool client_ended_ = false;  // its FIN came

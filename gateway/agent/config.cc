@@ -17,16 +17,58 @@ std::vector<net::Address> ReadAddresses(const json::Value& value, PathBase& base
   return addresses;
 }
 
+// From the members of these names.
+Credentials ReadCredentials(const json::Value& object, PathBase& base, const std::string& user,
+                            const std::string& password_file) {
+  Credentials credentials;
+  if (const auto value = object.Member(user)) credentials.user = value->String();
+  credentials.password_file = ReadPath(object, password_file, base);
+  if (!credentials.user.empty() && credentials.password_file.empty())
+    object.Fail("a \"" + user + "\" needs a \"" + password_file + "\"");
+  return credentials;
+}
+
+// Where a route goes: exactly one of "redis", "cluster", "sentinel", "tcp".
+void ReadTarget(const json::Value& object, PathBase& base, Route& route) {
+  using Kind = Route::Kind;
+  const std::pair<const char*, Kind> kinds[] = {{"redis", Kind::kRedis},
+                                                {"cluster", Kind::kCluster},
+                                                {"sentinel", Kind::kSentinel},
+                                                {"tcp", Kind::kTcp}};
+  std::size_t given = 0;
+  for (const auto& [member, kind] : kinds) {
+    const auto value = object.Member(member);
+    if (!value) continue;
+    ++given;
+    route.kind = kind;
+    const bool several = kind == Kind::kCluster || kind == Kind::kSentinel;
+    route.addresses = several ? ReadAddresses(*value, base)
+                              : std::vector<net::Address>{ReadAddress(*value, base)};
+    for (const net::Address& address : route.addresses)
+      if (several && address.is_unix()) value->Fail("a node's address is host:port");
+  }
+  if (given != 1)
+    object.Fail("expected one of \"redis\", \"cluster\", \"sentinel\" and \"tcp\": where it goes");
+  if (route.kind == Kind::kSentinel) {
+    if (const auto master = object.Required("master")) route.master = master->String();
+    if (route.master.find_first_of(" \t\r\n") != std::string::npos || route.master.empty())
+      object.Fail("\"master\" is the name that the Sentinels know it by");
+    route.sentinel_credentials =
+        ReadCredentials(object, base, "sentinel_user", "sentinel_password_file");
+  }
+  if (route.kind == Kind::kCluster || route.kind == Kind::kSentinel) {
+    if (const auto refresh = object.Member("refresh_ms"))
+      route.refresh_ms = static_cast<std::uint64_t>(refresh->Integer(100, 3600 * 1000));
+  }
+}
+
 Route ReadRoute(const std::string& name, const json::Value& object, PathBase& base) {
   Route route;
   route.name = name;
   if (name.empty() || name.size() > 255) object.Fail("a route's name has 1 to 255 bytes");
-  for (const char* later : {"cluster", "sentinel", "master", "tcp"}) object.NotYet(later);
-  if (const auto redis = object.Required("redis")) route.redis = ReadAddress(*redis, base);
-  if (const auto user = object.Member("user")) route.user = user->String();
-  route.password_file = ReadPath(object, "password_file", base);
-  if (!route.user.empty() && route.password_file.empty())
-    object.Fail("a \"user\" needs a \"password_file\"");
+  ReadTarget(object, base, route);
+  if (route.kind != Route::Kind::kTcp)
+    route.credentials = ReadCredentials(object, base, "user", "password_file");
   if (const auto upstream = object.Member("upstream")) {
     if (upstream->OneOf({"dedicated", "shared"}) == 1)
       upstream->Fail("\"shared\" is not supported by this version yet");
@@ -50,6 +92,52 @@ void ReadIdentities(const json::Value& root, PathBase& base, ServerConfig& confi
   config.more_identities.erase(config.more_identities.begin());
 }
 
+// "17000-17063", or one port.
+PortRange ReadPortRange(const json::Value& value) {
+  const std::string text = value.String();
+  const std::size_t dash = text.find('-');
+  const auto port = [](std::string_view digits) -> unsigned {
+    const bool number = !digits.empty() && digits.size() <= 5 &&
+                        digits.find_first_not_of("0123456789") == digits.npos;
+    return number ? static_cast<unsigned>(std::stoul(std::string(digits))) : 0;
+  };
+  const unsigned first = port(std::string_view(text).substr(0, dash));
+  const unsigned last = dash == text.npos ? first : port(std::string_view(text).substr(dash + 1));
+  if (first == 0 || last < first || last > 65535) {
+    value.Fail("expected ports like \"17000-17063\", one for each node that there may be");
+    return {};
+  }
+  return {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last)};
+}
+
+void ReadNodes(const json::Value& object, ClientListener& listener) {
+  using Role = ClientListener::Role;
+  if (const auto ports = object.Member("node_ports")) {
+    listener.node_ports = ReadPortRange(*ports);
+    if (listener.listen.is_unix())
+      ports->Fail("nodes need ports, and so does the listener: expected \"listen\": \"host:port\"");
+  }
+  if (const auto announce = object.Member("announce")) {
+    listener.announce = announce->String();
+    if (listener.node_ports.first == 0) announce->Fail("\"announce\" goes with \"node_ports\"");
+    const bool plain = listener.announce.find_first_of(" \t\r\n,@\"") == std::string::npos;
+    if (listener.announce.empty() || listener.announce.size() > 255 || !plain)
+      announce->Fail("expected a host's name or number");
+  }
+  const auto cluster_mode = object.Member("cluster_mode");
+  if (cluster_mode && cluster_mode->OneOf({"nodes", "single"}) == 1) listener.role = Role::kSingle;
+  if (cluster_mode && (listener.role == Role::kSingle) == (listener.node_ports.first != 0))
+    cluster_mode->Fail("\"nodes\" needs \"node_ports\", and \"single\" has no use for them");
+  if (const auto role = object.Member("role")) {
+    if (cluster_mode)
+      role->Fail("\"role\" is for routes to Sentinels, \"cluster_mode\" for clusters");
+    listener.role = std::vector{Role::kAny, Role::kReplica,
+                                Role::kSentinel}[role->OneOf({"master", "replica", "sentinel"})];
+    if (listener.role == Role::kSentinel && listener.node_ports.first == 0)
+      role->Fail("clients of a Sentinel are told addresses: it needs \"node_ports\" for them");
+  }
+}
+
 ClientListener ReadListener(const json::Value& object, PathBase& base) {
   ClientListener listener;
   if (const auto listen = object.Required("listen")) listener.listen = ReadAddress(*listen, base);
@@ -65,7 +153,7 @@ ClientListener ReadListener(const json::Value& object, PathBase& base) {
     }
     if (!listener.listen.is_unix()) mode->Fail("\"mode\" is for unix sockets");
   }
-  for (const char* later : {"node_ports", "cluster_mode"}) object.NotYet(later);
+  ReadNodes(object, listener);
   object.Finish();
   return listener;
 }

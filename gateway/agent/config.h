@@ -81,11 +81,28 @@ struct CommonConfig {
   Limits limits;
 };
 
-struct Route {
-  std::string name;
-  net::Address redis;
+// With what the server agent logs in to a Redis.
+struct Credentials {
   std::string user;           // empty: "default"
-  std::string password_file;  // empty: clients bring their own credentials
+  std::string password_file;  // empty: no login; clients bring their own
+};
+
+struct Route {
+  enum class Kind : std::uint8_t {
+    kRedis,     // one Redis
+    kCluster,   // a Redis Cluster
+    kSentinel,  // the master that Sentinels name, and its replicas
+    kTcp,       // anything: bytes, not looked into
+  };
+  std::string name;
+  Kind kind = Kind::kRedis;
+  // kRedis, kTcp: the one address. kCluster: some of its nodes, kSentinel: some Sentinels; asked
+  // for the others.
+  std::vector<net::Address> addresses;
+  std::string master;  // kSentinel: the name that its Sentinels know it by
+  Credentials credentials;
+  Credentials sentinel_credentials;  // kSentinel: for the Sentinels themselves
+  std::uint64_t refresh_ms = 5000;   // kCluster, kSentinel: how often the others are asked for
 };
 
 struct ServerConfig : CommonConfig {
@@ -98,10 +115,25 @@ struct ServerConfig : CommonConfig {
   std::vector<Route> routes;
 };
 
+// The local ports that may stand for nodes of the other site.
+struct PortRange {
+  std::uint16_t first = 0, last = 0;  // 0: none
+};
+
 struct ClientListener {
+  // Which servers of the route its clients get.
+  enum class Role : std::uint8_t {
+    kAny,       // what the route is for: its Redis, its master, any node
+    kSingle,    // all nodes of a cluster, as if they were one Redis
+    kReplica,   // a replica of the master that Sentinels watch
+    kSentinel,  // a Sentinel
+  };
   net::Address listen;
   std::string route = "default";
   unsigned mode = 0;  // of a unix socket's file
+  Role role = Role::kAny;
+  PortRange node_ports;  // where clients are to be told of nodes
+  std::string announce;  // the host that stands for them; empty: the one a client came to
 };
 
 struct ClientConfig : CommonConfig {

@@ -159,9 +159,9 @@ Result<ServerKeys, ConfigError> ReadServerKeys(const ServerConfig& config) {
   return result;
 }
 
-Result<crypto::Secret, ConfigError> ReadLogin(const Route& route) {
-  if (route.password_file.empty()) return crypto::Secret();
-  const std::string& path = route.password_file;
+Result<crypto::Secret, ConfigError> ReadLogin(const Credentials& credentials) {
+  if (credentials.password_file.empty()) return crypto::Secret();
+  const std::string& path = credentials.password_file;
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (fd < 0) return ConfigError{path + ": the password file can't be read"};
   struct stat status {};
@@ -185,10 +185,10 @@ Result<crypto::Secret, ConfigError> ReadLogin(const Route& route) {
   if (password.empty()) return ConfigError{path + ": the password file is empty"};
   std::string command;
   command.reserve(2 * kMaxPassword);  // so that no copy is left behind by growing
-  if (route.user.empty()) {
+  if (credentials.user.empty()) {
     resp::WriteCommand({"AUTH", password}, command);
   } else {
-    resp::WriteCommand({"AUTH", route.user, password}, command);
+    resp::WriteCommand({"AUTH", credentials.user, password}, command);
   }
   crypto::Secret login = crypto::Secret::CopyOf(AsBytes(command));
   std::fill(command.begin(), command.end(), '\0');

@@ -64,9 +64,9 @@ std::string Describe(const crypto::SecureChannel::KeysInUse& keys);
 void AddFields(const crypto::SecureChannel::KeysInUse& keys,
                std::vector<std::pair<std::string_view, std::string>>& fields);
 
-// The AUTH command that a route's credentials make, encoded; empty where the route has none. The
-// password is the file's first line.
-Result<crypto::Secret, ConfigError> ReadLogin(const Route& route);
+// The AUTH command that credentials make, encoded; empty where there are none. The password is the
+// file's first line.
+Result<crypto::Secret, ConfigError> ReadLogin(const Credentials& credentials);
 
 }  // namespace redwall::agent
 

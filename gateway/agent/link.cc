@@ -21,10 +21,6 @@ void Link::SendToStream(std::string_view bytes) {
   if (session() != nullptr) session()->Send(stream_, AsBytes(bytes));
 }
 
-void Link::SendToSocket(std::string_view bytes) {
-  if (socket_) socket_->Write(AsBytes(bytes));
-}
-
 void Link::CloseStream(tunnel::ResetCode code) {
   if (session() == nullptr) return;
   session()->Close(stream_, code);

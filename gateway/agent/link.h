@@ -1,33 +1,28 @@
-// Link: one Redis client connection at one of the two sites: a local socket, a stream of the
-// tunnel, and the Conversation between them. What differs between the sites is in ClientLink and
+// Link: one Redis client connection at one of the two sites: the local end, a stream of the tunnel,
+// and the Conversation between them. What differs between the sites is in ClientLink and
 // ServerLink.
 //
 //     client agent:  socket (a Redis client) ─ requests ─▶ Conversation ─▶ stream
-//     server agent:  stream ─ requests ─▶ Conversation ─▶ socket (Redis)
+//     server agent:  stream ─ requests ─▶ Conversation ─▶ Backend (Redis)
 //
-// Back-pressure: a socket isn't read while the stream's backlog is high; the stream's credit isn't
-// given back before the socket has taken the bytes.
+// Back-pressure: the local end isn't read while the stream's backlog is high; the stream's credit
+// isn't given back before the local end has taken the bytes.
 #ifndef REDWALL_GATEWAY_AGENT_LINK_H_
 #define REDWALL_GATEWAY_AGENT_LINK_H_
 
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "gateway/agent/core.h"
-#include "gateway/net/socket.h"
 #include "gateway/net/tunnel_connection.h"
 #include "gateway/proxy/conversation.h"
 #include "gateway/tunnel/session.h"
 
 namespace redwall::agent {
 
-class Link : public Retirable,
-             public tunnel::StreamHandler,
-             public net::SocketHandler,
-             public proxy::Outlet {
+class Link : public Retirable, public tunnel::StreamHandler, public proxy::Outlet {
  public:
   // The tunnel is gone, or the agent stops: ends what can be ended. The owner forgets the link by
   // then or by OnLinkDone.
@@ -48,7 +43,6 @@ class Link : public Retirable,
   void StartConversation(const proxy::Environment& environment, audit::Subject subject,
                          std::string user);
   void SendToStream(std::string_view bytes);
-  void SendToSocket(std::string_view bytes);
   // Ends the stream with RST, or its use by us, where there is one.
   void CloseStream(tunnel::ResetCode code);
   void LeaveStream();
@@ -59,7 +53,6 @@ class Link : public Retirable,
   virtual void Update() = 0;
 
   Core& core_;
-  std::optional<net::Socket> socket_;
   net::TunnelConnection* connection_ = nullptr;  // null: no stream
   tunnel::StreamId stream_ = 0;
   std::size_t credit_held_ = 0;

@@ -24,6 +24,23 @@ std::string DescribeCrowd(Admission::Verdict verdict, const Admission& admission
          " for the crowd, and " + std::to_string(counters.taken) + " taken";
 }
 
+std::string Describe(const Route& route) {
+  std::string addresses;
+  for (const net::Address& address : route.addresses)
+    addresses += (addresses.empty() ? "" : ", ") + address.ToString();
+  switch (route.kind) {
+    case Route::Kind::kRedis:
+      break;
+    case Route::Kind::kCluster:
+      return "the cluster of " + addresses;
+    case Route::Kind::kSentinel:
+      return "what the Sentinels at " + addresses + " watch as '" + route.master + "'";
+    case Route::Kind::kTcp:
+      return addresses + ", as bytes that are not looked into";
+  }
+  return "Redis at " + addresses;
+}
+
 Core::Fields FieldsOf(const ServerTunnel& tunnel) {
   Core::Fields fields = {{"identity", tunnel.identity()}, {"peer", tunnel.peer_address()}};
   AddFields(tunnel.keys_in_use(), fields);
@@ -35,11 +52,15 @@ Core::Fields FieldsOf(const ServerTunnel& tunnel) {
 Result<ServerAgent::Upstreams, ConfigError> ServerAgent::ReadUpstreams(const ServerConfig& config) {
   Upstreams upstreams;
   for (const Route& route : config.routes) {
-    auto login = ReadLogin(route);
-    if (!login) return BlameFile(config, route.password_file, login.error().sentence);
     auto upstream = std::make_shared<Upstream>();
     upstream->route = route;
-    upstream->login = std::move(*login);
+    for (const auto& [credentials, login] :
+         {std::pair{&route.credentials, &upstream->login},
+          std::pair{&route.sentinel_credentials, &upstream->sentinel_login}}) {
+      auto read = ReadLogin(*credentials);
+      if (!read) return BlameFile(config, credentials->password_file, read.error().sentence);
+      *login = std::move(*read);
+    }
     upstreams.emplace(route.name, std::move(upstream));
   }
   return upstreams;
@@ -68,9 +89,10 @@ ServerAgent::ServerAgent(ServerConfig config, std::unique_ptr<Core> core, Server
       drain_timer_(core_->loop()) {
   for (auto& [name, upstream] : upstreams) {
     auto& route = routes_[name];
-    route = std::make_unique<ServerRoute>(core_->loop(), std::move(upstream), core_->policy(),
-                                          config_.limits.timeout_ms,
-                                          [this, &route] { UpdateRules(*route, false); });
+    route = std::make_unique<ServerRoute>(
+        core_->loop(), std::move(upstream), core_->policy(), config_.limits.timeout_ms,
+        ServerRoute::Callbacks{[this, &route] { UpdateRules(*route, false); },
+                               [this, &route] { OnDiscovered(*route); }});
   }
   ChoosePushed();
 }
@@ -91,7 +113,7 @@ Result<void, net::ListenError> ServerAgent::Start() {
     listeners_.push_back(std::move(*listener));
   }
   for (const auto& [name, route] : routes_) {
-    LogInfo("route '" + name + "' goes to Redis at " + route->upstream()->route.redis.ToString());
+    LogInfo("route '" + name + "' goes to " + Describe(route->upstream()->route));
     route->Refresh();
   }
   core_->RecordEvent("start", core_->PolicyFields());
@@ -253,6 +275,10 @@ ServerRoute* ServerAgent::FindRoute(const std::string& identity, std::string_vie
 
 void ServerAgent::UpdateRules(const ServerRoute& route, bool policy_is_new) {
   for (const auto& [tunnel, owned] : tunnels_) tunnel->UpdateRules(route, policy_is_new);
+}
+
+void ServerAgent::OnDiscovered(const ServerRoute& route) {
+  for (const auto& [tunnel, owned] : tunnels_) tunnel->OnDiscovered(route);
 }
 
 // Another pointer only where the text is another one.

@@ -51,6 +51,7 @@ class ServerAgent final : public Agent, public ServerTunnelOwner {
   ServerRoute* FindRoute(const std::string& identity, std::string_view route,
                          tunnel::ResetCode& refusal) override;
   void UpdateRules(const ServerRoute& route, bool policy_is_new);
+  void OnDiscovered(const ServerRoute& route);
   void ChoosePushed();
   void OnUpstreamTrouble(const std::string& sentence) override;
   void OnDrainTick();

@@ -1,22 +1,22 @@
 // ServerLink: a Redis client's connection at the server agent's site: its own connection to Redis.
 //
-//     DIALING ─ connected ─▶ LOGIN ─ OK ─▶ OPEN ─ Redis's FIN ─▶ done
-//        └─────────────────────┴───────────┴─ any failure, RST, tunnel gone ─▶ done, with a RST
-//                                             that says why
+//     LOCATING ─ its server is known ─▶ CONNECTING ─ ready ─▶ OPEN ─ Redis's FIN ─▶ done
+//         └───────────────────────────────┴─────────────────────┴─ any failure, RST, tunnel gone,
+//                                                         another master ─▶ done, with a RST
+//                                                         that says why
 //
-// LOGIN is left out where the route has no credentials. The client agent is told OPENED on connect.
-// What the client sends before OPEN waits here; the stream's window bounds it.
+// The client agent is told OPENED on connect. What the client sends before OPEN waits here; the
+// stream's window bounds it.
 #ifndef REDWALL_GATEWAY_AGENT_SERVER_LINK_H_
 #define REDWALL_GATEWAY_AGENT_SERVER_LINK_H_
 
 #include <memory>
-#include <optional>
 #include <string>
+#include <string_view>
 
+#include "gateway/agent/backend.h"
 #include "gateway/agent/link.h"
 #include "gateway/agent/server_route.h"
-#include "gateway/net/dialer.h"
-#include "resp/reply_scanner.h"
 
 namespace redwall::agent {
 
@@ -33,51 +33,56 @@ class ServerLinkOwner {
   ~ServerLinkOwner() = default;
 };
 
-class ServerLink final : public Link {
+class ServerLink final : public Link, private BackendHandler {
  public:
-  // `route` and `gate` outlive the link.
+  // `route` and `gate` outlive the link. To be started once its owner knows it.
   ServerLink(Core& core, net::TunnelConnection& connection, tunnel::StreamId stream,
-             ServerRoute& route, const proxy::Gate& gate, audit::Subject subject,
+             ServerRoute& route, Target target, const proxy::Gate& gate, audit::Subject subject,
              ServerLinkOwner& owner);
+  void Start() { Locate(); }
 
   void OnTunnelGone() override;
   void CloseIfIdle() override;
+  // More is known of where the route's servers are.
+  void OnDiscovered();
   bool goes_through(const ServerRoute& route) const { return &route == &route_; }
 
  private:
-  enum class State : std::uint8_t { kDialing, kLogin, kOpen, kDone };
+  enum class State : std::uint8_t { kLocating, kConnecting, kOpen, kDone };
 
+  // As a stream's handler.
   void OnOpened() override {}
   void OnData(ByteView bytes) override;
   void OnFinish() override;
   void OnReset(tunnel::ResetCode code) override;
   void OnWritable() override { Update(); }
-  void OnRead(MutableBytes bytes) override;
+  // As the backend's handler.
+  void OnConnected() override;
+  void OnReady() override;
+  void OnFailed(const BackendFailure& failure) override;
+  void OnRead(std::string_view bytes) override;
   void OnReadEnd() override;
-  void OnError(int uv_error) override;
+  void OnError() override;
   void OnDrained() override { Update(); }
-  void ToRedis(std::string_view bytes) override { SendToSocket(bytes); }
+  // As the conversation's outlet.
+  void ToRedis(std::string_view bytes) override { backend_->Write(bytes); }
   void ToClient(std::string_view bytes) override { SendToStream(bytes); }
 
-  void OnConnected(Result<net::Socket, net::DialError> socket);
-  void ReadLogin(std::string_view bytes);
-  void BecomeOpen();
+  void Locate();
   void Update() override;
   // Ends the stream: by RST with a code, or after what was sent.
   void Fail(tunnel::ResetCode code);
   void Leave();
   void Done();
 
-  const std::string& route() const { return upstream_->route.name; }
-
   ServerRoute& route_;
-  const std::shared_ptr<const Upstream> upstream_;  // as it was when the link began
+  const std::string name_;  // of the route
+  const Target target_;
   ServerLinkOwner& owner_;
-  std::optional<net::Dial> dial_;
-  State state_ = State::kDialing;
-  std::string waiting_;  // requests that came before OPEN
-  std::string login_reply_;
-  resp::ReplyScanner login_scanner_;
+  net::Address address_;  // once it is located
+  std::unique_ptr<Backend> backend_;
+  State state_ = State::kLocating;
+  std::string waiting_;           // requests that came before OPEN
   bool connected_ = false;        // to Redis
   bool closed_by_redis_ = false;  // and nobody had asked for it
   bool client_ended_ = false;

@@ -5,6 +5,7 @@
 
 #include "gateway/agent/command_reply.h"
 #include "gateway/agent/log.h"
+#include "gateway/agent/redis_connection.h"
 #include "gateway/policy/command_set.h"
 
 namespace redwall::agent {
@@ -23,30 +24,54 @@ std::string Counted(std::size_t count, const char* what) { return std::to_string
 
 ServerRoute::ServerRoute(net::Loop& loop, std::shared_ptr<const Upstream> upstream,
                          std::shared_ptr<const policy::Policy> policy, std::uint64_t timeout_ms,
-                         std::function<void()> changed)
+                         Callbacks callbacks)
     : loop_(loop),
       upstream_(std::move(upstream)),
       base_(std::move(policy)),
       policy_(base_),
       table_(policy::Policy::BuiltinTable()),
       timeout_ms_(timeout_ms),
-      changed_(std::move(changed)),
+      callbacks_(std::move(callbacks)),
+      health_(loop, timeout_ms,
+              [this](const net::Address& address) {
+                LogInfo("route '" + upstream_->route.name + "': " + address.ToString() +
+                        " can be reached again");
+                OnDiscovered();
+              }),
       asked_ms_(loop.now_ms() - kPauseMs),
       read_ms_(asked_ms_),
-      soon_(loop) {}
+      soon_(loop) {
+  MakeDiscovery();
+}
 
 ServerRoute::~ServerRoute() = default;
 
 void ServerRoute::Replace(std::shared_ptr<const Upstream> upstream,
                           std::shared_ptr<const policy::Policy> policy) {
-  client_.reset();  // it may use the credentials that are replaced
+  client_.reset();  // it may use the credentials that are replaced, and so may the discovery
   upstream_ = std::move(upstream);
+  MakeDiscovery();
   base_ = std::move(policy);
   auto compiled = base_->WithTable(table_);
   if (!compiled)
     LogTrouble("the policy doesn't fit Redis's commands: " + compiled.error().sentence);
   policy_ = compiled ? std::move(*compiled) : base_;
   Refresh();
+}
+
+void ServerRoute::MakeDiscovery() {
+  discovery_ =
+      Discovery::Make({loop_, health_, timeout_ms_, [this] { OnDiscovered(); }}, upstream_);
+}
+
+void ServerRoute::OnDiscovered() {
+  if (stale_) AskSoon();
+  callbacks_.discovered();
+}
+
+std::unique_ptr<Backend> ServerRoute::Connect(const Target&, const net::Address& address,
+                                              BackendHandler& handler) {
+  return std::make_unique<RedisConnection>(loop_, address, timeout_ms_, upstream_, true, handler);
 }
 
 void ServerRoute::Refresh() {
@@ -60,7 +85,14 @@ void ServerRoute::BecomeStale() {
   not_there_.clear();
 }
 
-void ServerRoute::OnConnected() {
+void ServerRoute::OnUnreachable(const net::Address& address, const std::string& why) {
+  health_.OnUnreachable(address, why);
+  discovery_->Doubt();
+  BecomeStale();
+}
+
+void ServerRoute::OnConnected(const net::Address& address) {
+  health_.OnReached(address);
   if (links_++ == 0 && loop_.now_ms() - read_ms_ > kUnwatchedMs) BecomeStale();
   if (stale_) AskSoon();
 }
@@ -109,6 +141,9 @@ void ServerRoute::AskSoon() {
 void ServerRoute::Ask() {
   soon_.Stop();
   if (client_ || (!stale_ && unknown_.empty())) return;
+  const auto found = discovery_->Find({});
+  if (!found) return;  // OnDiscovered comes back to this
+  if (!*found) return LogTrouble(found->error().sentence);
   asked_ms_ = loop_.now_ms();
   const bool all = std::exchange(stale_, false);
   asking_.clear();
@@ -124,7 +159,7 @@ void ServerRoute::Ask() {
   net::RedisClientOptions options;
   options.timeout_ms = timeout_ms_;
   options.login = upstream_->login.bytes();
-  client_.emplace(loop_, upstream_->route.redis, commands, options, [this, all](Replies replies) {
+  client_.emplace(loop_, **found, commands, options, [this, all](Replies replies) {
     client_.reset();
     if (all) {
       OnCommands(replies);
@@ -181,7 +216,7 @@ void ServerRoute::OnNames(const Replies& replies) {
   if (NoteNames(replies->front())) {
     BecomeStale();
   } else {
-    changed_();
+    callbacks_.rules_changed();
   }
 }
 
@@ -213,14 +248,14 @@ void ServerRoute::Install(std::shared_ptr<const resp::CommandTable> table) {
     return LogTrouble("the policy doesn't fit Redis's commands: " + compiled.error().sentence);
   table_ = std::move(table);
   policy_ = std::move(*compiled);
-  changed_();
+  callbacks_.rules_changed();
 }
 
 // Once, until it is something else. The next client that finds Redis is the time to try again.
 void ServerRoute::LogTrouble(const std::string& what) {
   stale_ = false;
   in_trouble_ = true;
-  changed_();
+  callbacks_.rules_changed();
   read_ms_ = loop_.now_ms() - kUnwatchedMs - 1;
   const std::string line = "route '" + upstream_->route.name +
                            "': Redis's own command table can't be had, and the one that is known " +

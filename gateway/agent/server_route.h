@@ -1,5 +1,5 @@
-// ServerRoute: a route of the server agent at work: where its Redis is, what commands that Redis
-// has, and the policy compiled for them.
+// ServerRoute: a route of the server agent at work: where its servers are and whether they can be
+// reached, what commands its Redis has, and the policy compiled for them.
 //
 // Redis itself is asked for its commands (COMMAND), so that modules, renamed commands and newer
 // versions are known; until it has answered, the built-in table counts. It is asked by a short
@@ -20,8 +20,9 @@
 #include <string_view>
 #include <vector>
 
-#include "crypto/secret.h"
-#include "gateway/agent/config.h"
+#include "gateway/agent/backend.h"
+#include "gateway/agent/discovery.h"
+#include "gateway/agent/health.h"
 #include "gateway/net/loop.h"
 #include "gateway/net/redis_client.h"
 #include "gateway/net/timer.h"
@@ -31,18 +32,18 @@
 
 namespace redwall::agent {
 
-// A route with what was read for it.
-struct Upstream {
-  Route route;
-  crypto::Secret login;  // the AUTH command, encoded; may be empty
-};
-
 class ServerRoute final : public proxy::UnknownCommands {
  public:
-  // `changed`: policy() is another one, or what was asked for by a LookUp is known.
+  // What the route tells its owner.
+  struct Callbacks {
+    // policy() is another one, or what was asked for by a LookUp is known.
+    std::function<void()> rules_changed;
+    // Find and StillServes may say something else than before.
+    std::function<void()> discovered;
+  };
   ServerRoute(net::Loop& loop, std::shared_ptr<const Upstream> upstream,
               std::shared_ptr<const policy::Policy> policy, std::uint64_t timeout_ms,
-              std::function<void()> changed);
+              Callbacks callbacks);
   ~ServerRoute();
 
   const std::shared_ptr<const Upstream>& upstream() const { return upstream_; }
@@ -53,16 +54,27 @@ class ServerRoute final : public proxy::UnknownCommands {
   // Asks Redis for its commands.
   void Refresh();
 
+  // As Discovery has them.
+  std::optional<Discovery::Found> Find(const Target& target) { return discovery_->Find(target); }
+  bool StillServes(const Target& target, const net::Address& address) const {
+    return discovery_->StillServes(target, address);
+  }
+  // A new connection to what Find gave.
+  std::unique_ptr<Backend> Connect(const Target& target, const net::Address& address,
+                                   BackendHandler& handler);
+
   // What happens to the connections of clients: when the last one of them is closed by Redis, or
   // Redis can't be reached, or nobody was there to see it, it may have restarted.
-  void OnConnected();
-  void OnUnreachable() { BecomeStale(); }
+  void OnConnected(const net::Address& address);
+  void OnUnreachable(const net::Address& address, const std::string& why);
   void OnDisconnected(bool by_redis);
   void OnUnknownCommand(std::string_view name) override;
   Name LookUp(std::string_view name) override;
 
  private:
   using Replies = Result<std::vector<net::Reply>, net::RedisError>;
+  void MakeDiscovery();
+  void OnDiscovered();
   void BecomeStale();
   bool IsNotThere(const std::string& folded) const;
   void AskSoon();
@@ -81,7 +93,9 @@ class ServerRoute final : public proxy::UnknownCommands {
   std::shared_ptr<const policy::Policy> policy_;  // for table_
   policy::Policy::Table table_;
   const std::uint64_t timeout_ms_;
-  const std::function<void()> changed_;
+  const Callbacks callbacks_;
+  Health health_;
+  std::unique_ptr<Discovery> discovery_;
 
   bool stale_ = true;
   std::size_t links_ = 0;

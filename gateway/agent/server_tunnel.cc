@@ -96,13 +96,24 @@ tunnel::StreamHandler* ServerTunnel::OnOpen(tunnel::StreamId stream,
                                             tunnel::ResetCode& refusal) {
   ServerRoute* const route = owner_.FindRoute(identity_, open.route, refusal);
   if (route == nullptr) return nullptr;
+  const auto target = Target::Parse(open.target);
+  if (!target) {
+    refusal = tunnel::ResetCode::kUnknownTarget;
+    return nullptr;
+  }
+  if (const auto found = route->Find(*target); found && !*found) {  // refused at once
+    refusal = found->error().code;
+    owner_.OnUpstreamTrouble(found->error().sentence);
+    return nullptr;
+  }
   const auto [gate, is_new] = gates_.try_emplace(route);
   if (is_new) gate->second.rules = route->policy()->RulesFor(identity_);
   audit::Subject subject{session_name(), stream, identity_, std::string(open.client)};
-  auto link = std::make_unique<ServerLink>(core_, connection_, stream, *route, gate->second,
-                                           std::move(subject), *this);
+  auto link = std::make_unique<ServerLink>(core_, connection_, stream, *route, *target,
+                                           gate->second, std::move(subject), *this);
   ServerLink* const made = link.get();
   links_.emplace(made, std::move(link));
+  made->Start();
   return made;
 }
 
@@ -110,10 +121,19 @@ void ServerTunnel::UpdateRules(const ServerRoute& route, bool policy_is_new) {
   const auto gate = gates_.find(&route);
   if (gate == gates_.end()) return;
   gate->second.rules = route.policy()->RulesFor(identity_);
-  std::vector<ServerLink*> links;  // some may end
+  for (ServerLink* link : LinksThrough(route)) link->OnRulesChanged(policy_is_new);
+}
+
+void ServerTunnel::OnDiscovered(const ServerRoute& route) {
+  for (ServerLink* link : LinksThrough(route)) link->OnDiscovered();
+}
+
+// A copy: some may end meanwhile.
+std::vector<ServerLink*> ServerTunnel::LinksThrough(const ServerRoute& route) const {
+  std::vector<ServerLink*> links;
   for (const auto& [link, owned] : links_)
     if (link->goes_through(route)) links.push_back(link);
-  for (ServerLink* link : links) link->OnRulesChanged(policy_is_new);
+  return links;
 }
 
 void ServerTunnel::PushPolicy(const std::shared_ptr<const std::string>& text) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "crypto/secret.h"
 #include "gateway/agent/keys.h"
@@ -75,6 +76,8 @@ class ServerTunnel final : public Retirable,
   // The rules of this route are other ones: by another policy, or for what more is known of Redis's
   // commands.
   void UpdateRules(const ServerRoute& route, bool policy_is_new);
+  // More is known of where the servers of this route are.
+  void OnDiscovered(const ServerRoute& route);
   // The client agent is to refuse by the policy of this text, too; empty: by none. Nothing happens
   // where it has been told so before, or can't be told. Precondition: up().
   void PushPolicy(const std::shared_ptr<const std::string>& text);
@@ -92,6 +95,7 @@ class ServerTunnel final : public Retirable,
                                                    ByteView record) override;
   void OnTransportLost(std::string_view why) override;
   void OnTunnelLost(std::string_view why) override;
+  std::vector<ServerLink*> LinksThrough(const ServerRoute& route) const;
   bool Resume(net::TunnelConnection& fresh, const tunnel::ResumePayload& resume);
   void OnReady() override;
   tunnel::StreamHandler* OnOpen(tunnel::StreamId stream, const tunnel::OpenPayload& open,

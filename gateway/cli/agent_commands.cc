@@ -149,7 +149,10 @@ Result<agent::ServerConfig, ConfigError> ServerConfigOf(const Flags& flags) {
                              const std::string& text) -> Result<void, ConfigError> {
     auto address = ReadAddress(flag, text);
     if (!address) return address.error();
-    config.routes.push_back({name, std::move(*address), {}, {}});
+    Route route;
+    route.name = name;
+    route.addresses = {std::move(*address)};
+    config.routes.push_back(std::move(route));
     return {};
   };
   if (!flags.target.empty()) {

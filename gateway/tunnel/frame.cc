@@ -17,6 +17,7 @@ enum class HelloType : std::uint8_t {
   kSilence = 7,
   kIdentity = 8,
   kFeatures = 9,
+  kRoutes = 10,
 };
 
 template <class T>
@@ -29,6 +30,12 @@ void Append(std::vector<std::byte>& out, T value) {
 void AppendText(std::vector<std::byte>& out, std::string_view text) {
   const ByteView bytes = AsBytes(text.substr(0, kMaxText));
   out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+// `u8 length, bytes`.
+void AppendShortText(std::vector<std::byte>& out, std::string_view text) {
+  Append(out, static_cast<std::uint8_t>(std::min(text.size(), kMaxText)));
+  AppendText(out, text);
 }
 
 void AppendTextTlv(std::vector<std::byte>& out, HelloType type, std::string_view text) {
@@ -53,6 +60,31 @@ bool TakeShortText(ByteView& in, std::string_view& text) {
   text = AsText(in.subspan(1, length));
   in = in.subspan(1 + length);
   return true;
+}
+
+bool ReadRouteKinds(ByteView value, std::vector<RouteKind>& routes) {
+  routes.clear();
+  while (!value.empty()) {
+    const auto kind = static_cast<RouteKind::Kind>(value[0]);
+    value = value.subspan(1);
+    std::string_view name;
+    if (!TakeShortText(value, name)) return false;
+    routes.push_back({kind, std::string(name)});
+  }
+  return true;
+}
+
+void AppendRouteKinds(std::vector<std::byte>& out, const std::vector<RouteKind>& routes) {
+  std::vector<std::byte> value;
+  for (const RouteKind& route : routes) {
+    if (value.size() + 2 + kMaxText > kMaxRouteKinds) break;
+    Append(value, static_cast<std::uint8_t>(route.kind));
+    AppendShortText(value, route.name);
+  }
+  if (value.empty()) return;
+  Append(out, static_cast<std::uint8_t>(HelloType::kRoutes));
+  Append(out, static_cast<std::uint16_t>(value.size()));
+  out.insert(out.end(), value.begin(), value.end());
 }
 
 bool ReadHelloField(HelloType type, ByteView value, HelloPayload& hello) {
@@ -85,6 +117,8 @@ bool ReadHelloField(HelloType type, ByteView value, HelloPayload& hello) {
       return text(hello.identity);
     case HelloType::kFeatures:
       return number(hello.features);
+    case HelloType::kRoutes:
+      return ReadRouteKinds(value, hello.routes);
   }
   return true;  // from a newer version: skipped
 }
@@ -138,6 +172,8 @@ std::string_view Describe(ResetCode code) {
       return "Redis refused the credentials that the server agent holds";
     case ResetCode::kShutdown:
       return "the agent is shutting down";
+    case ResetCode::kUnknownTarget:
+      return "the route has no such server";
   }
   return "a reason that this version doesn't know";
 }
@@ -145,10 +181,9 @@ std::string_view Describe(ResetCode code) {
 std::vector<std::byte> EncodeOpen(const OpenPayload& open) {
   std::vector<std::byte> out;
   Append(out, open.credit);
-  for (const std::string_view text : {open.route, open.client}) {
-    Append(out, static_cast<std::uint8_t>(std::min(text.size(), kMaxText)));
-    AppendText(out, text);
-  }
+  AppendShortText(out, open.route);
+  AppendShortText(out, open.client);
+  if (!open.target.empty()) AppendShortText(out, open.target);
   return out;
 }
 
@@ -159,7 +194,9 @@ std::optional<OpenPayload> DecodeOpen(ByteView payload) {
   payload = payload.subspan(4);
   if (!TakeShortText(payload, open.route) || !TakeShortText(payload, open.client))
     return std::nullopt;
-  if (!payload.empty()) return std::nullopt;
+  if (payload.empty()) return open;
+  if (!TakeShortText(payload, open.target) || open.target.empty() || !payload.empty())
+    return std::nullopt;
   return open;
 }
 
@@ -174,6 +211,7 @@ std::vector<std::byte> EncodeHello(const HelloPayload& hello) {
   AppendNumberTlv(out, HelloType::kSilence, hello.silence_ms);
   AppendTextTlv(out, HelloType::kIdentity, hello.identity);
   AppendNumberTlv(out, HelloType::kFeatures, hello.features);
+  AppendRouteKinds(out, hello.routes);
   return out;
 }
 

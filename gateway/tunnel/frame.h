@@ -80,33 +80,45 @@ enum class ResetCode : std::uint16_t {
   kProtocol = 7,      // what came through the stream wasn't the Redis protocol
   kLogin = 8,         // Redis refused the credentials that the server agent holds
   kShutdown = 9,
+  kUnknownTarget = 10,  // the route has no such server
 };
 std::string_view Describe(ResetCode code);  // a sentence; for an unknown code too
 
-// OPEN: u32 credit | u8 length, route | u8 length, client address.
+// OPEN: u32 credit | u8 length, route | u8 length, client address | u8 length, target. The last is
+// left out where it is empty.
 struct OpenPayload {
   std::uint32_t credit = 0;
-  std::string_view route;   // view into the payload
-  std::string_view client;  // likewise
+  std::string_view route;        // view into the payload
+  std::string_view client;       // likewise
+  std::string_view target = {};  // likewise: which of the route's servers; empty: its own choice
 };
-std::vector<std::byte> EncodeOpen(
-    const OpenPayload& open);  // route and client are cut at 255 bytes
+std::vector<std::byte> EncodeOpen(const OpenPayload& open);  // texts are cut at 255 bytes
 std::optional<OpenPayload> DecodeOpen(ByteView payload);
+
+// What a route leads to, where that is more than one Redis. In HELLO's field 10:
+// u8 kind | u8 length, name, for each.
+struct RouteKind {
+  enum class Kind : std::uint8_t { kCluster = 1, kSentinel = 2, kTcp = 3 };
+  Kind kind;  // others may come from newer versions
+  std::string name;
+};
 
 // HELLO: TLVs, u8 type | u16be length | value. Unknown types are skipped, the last of a repeated
 // one counts.
 struct HelloPayload {
-  std::string name;                  // 1: the sender's name, at most 255 bytes
-  std::string version;               // 2: its software, at most 255 bytes
-  std::uint32_t stream_window = 0;   // 3: credit that each stream has towards the sender at first
-  std::uint32_t session_window = 0;  // 4: likewise for all streams together
-  std::uint32_t max_streams = 0;     // 5: (server) streams that may be open at once
-  std::uint32_t max_unanswered = 0;  // 6: (server) OPENs that may wait for an answer at once
-  std::uint32_t silence_ms = 0;      // 7: the sender takes the peer for dead after this silence
-  std::string identity;              // 8: (server) the name by which it knows the client agent
-  std::uint32_t features = 0;        // 9: bits, see kFeature...
+  std::string name;                    // 1: the sender's name, at most 255 bytes
+  std::string version;                 // 2: its software, at most 255 bytes
+  std::uint32_t stream_window = 0;     // 3: credit that each stream has towards the sender at first
+  std::uint32_t session_window = 0;    // 4: likewise for all streams together
+  std::uint32_t max_streams = 0;       // 5: (server) streams that may be open at once
+  std::uint32_t max_unanswered = 0;    // 6: (server) OPENs that may wait for an answer at once
+  std::uint32_t silence_ms = 0;        // 7: the sender takes the peer for dead after this silence
+  std::string identity;                // 8: (server) the name by which it knows the client agent
+  std::uint32_t features = 0;          // 9: bits, see kFeature...
+  std::vector<RouteKind> routes = {};  // 10: (server) of the routes that are no plain Redis
 };
-inline constexpr std::uint32_t kFeaturePolicy = 1;  // (client) takes POLICY
+inline constexpr std::size_t kMaxRouteKinds = 8 * 1024;  // bytes of 10; what is beyond isn't told
+inline constexpr std::uint32_t kFeaturePolicy = 1;       // (client) takes POLICY
 std::vector<std::byte> EncodeHello(const HelloPayload& hello);
 std::optional<HelloPayload> DecodeHello(ByteView payload);
 

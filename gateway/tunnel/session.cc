@@ -73,7 +73,8 @@ bool Session::CanOpen() const {
          unanswered_ < peer_.max_unanswered;
 }
 
-StreamId Session::Open(std::string_view route, std::string_view client, StreamHandler* handler) {
+StreamId Session::Open(std::string_view route, std::string_view client, StreamHandler* handler,
+                       std::string_view target) {
   assert(CanOpen());
   const StreamId id = next_stream_;
   next_stream_ += 2;
@@ -83,7 +84,7 @@ StreamId Session::Open(std::string_view route, std::string_view client, StreamHa
   stream.handler = handler;
   stream.send_credit = peer_.stream_window;
   InitWindow(stream);
-  Append(FrameType::kOpen, id, EncodeOpen({options_.limits.stream_window, route, client}));
+  Append(FrameType::kOpen, id, EncodeOpen({options_.limits.stream_window, route, client, target}));
   return id;
 }
 
@@ -270,7 +271,7 @@ std::size_t Session::FillHello(MutableBytes out) {
       EncodeHello({options_.name, options_.version, limits.stream_window, limits.session_window,
                    server ? limits.max_streams : 0, server ? limits.max_unanswered : 0,
                    limits.dead_after_ms, server ? options_.peer_identity : std::string(),
-                   options_.takes_policy ? kFeaturePolicy : 0}),
+                   options_.takes_policy ? kFeaturePolicy : 0, options_.routes}),
       out.data());
   if (!server) return size;
   std::byte payload[20];

@@ -132,8 +132,9 @@ class Session {
     // Server: how long a session outlives its transport; 0: not at all.
     std::uint32_t linger_ms = 0;
     SessionLimits limits;
-    StreamId first_stream = 1;  // client: odd. Only a test starts near the last.
-    bool takes_policy = false;  // client: asks for OnPolicy
+    StreamId first_stream = 1;           // client: odd. Only a test starts near the last.
+    bool takes_policy = false;           // client: asks for OnPolicy
+    std::vector<RouteKind> routes = {};  // server: told to the peer
   };
   static constexpr std::size_t kHighWater =
       256 * 1024;  // backlog at which an owner stops its source
@@ -170,7 +171,8 @@ class Session {
   // True where only unanswered OPENs stand in the way, so that waiting makes sense.
   bool OpensPending() const { return unanswered_ > 0; }
   // Precondition: CanOpen(). Data may follow at once.
-  StreamId Open(std::string_view route, std::string_view client, StreamHandler* handler);
+  StreamId Open(std::string_view route, std::string_view client, StreamHandler* handler,
+                std::string_view target = {});
   // Server: Redis was reached.
   void Accept(StreamId stream);
 

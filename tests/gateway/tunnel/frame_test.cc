@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,14 +21,26 @@ std::string Tlv(int type, std::string_view value) {
 }
 
 HelloPayload FullHello() {
-  return {"site-a", "0.1.0", 0x01020304, 0x7fffffff, 1024, 256, 15000, "known as a", 0x80000001};
+  return {"site-a",
+          "0.1.0",
+          0x01020304,
+          0x7fffffff,
+          1024,
+          256,
+          15000,
+          "known as a",
+          0x80000001,
+          {{RouteKind::Kind::kCluster, "orders"}, {RouteKind::Kind::kTcp, std::string(255, 'm')}}};
 }
 
 bool Same(const HelloPayload& a, const HelloPayload& b) {
   return a.name == b.name && a.version == b.version && a.stream_window == b.stream_window &&
          a.session_window == b.session_window && a.max_streams == b.max_streams &&
          a.max_unanswered == b.max_unanswered && a.silence_ms == b.silence_ms &&
-         a.identity == b.identity && a.features == b.features;
+         a.identity == b.identity && a.features == b.features &&
+         std::ranges::equal(a.routes, b.routes, [](const RouteKind& x, const RouteKind& y) {
+           return x.kind == y.kind && x.name == y.name;
+         });
 }
 
 }  // namespace
@@ -117,6 +130,41 @@ TEST_CASE("OPEN's texts are cut at 255 bytes") {
   REQUIRE(open);
   CHECK(open->route == longer.substr(0, 255));
   CHECK(open->client == longest.substr(0, 255));
+}
+
+TEST_CASE("OPEN names a server of the route where that is asked for, and nothing where it isn't") {
+  for (const std::size_t size : {std::size_t{1}, std::size_t{255}, std::size_t{256}}) {
+    const std::string target(size, 't');
+    const auto bytes = EncodeOpen({1, "orders", "127.0.0.1:5000", target});
+    const auto open = DecodeOpen(bytes);
+    REQUIRE(open);
+    CHECK(open->client == "127.0.0.1:5000");
+    CHECK(open->target == target.substr(0, 255));
+    // Without any of it the frame is one without a target; with a part of it, none at all.
+    for (std::size_t cut = 1; cut <= std::min<std::size_t>(size, 255); ++cut)
+      CHECK_FALSE(DecodeOpen(ByteView(bytes).first(bytes.size() - cut)));
+    const auto without =
+        DecodeOpen(ByteView(bytes).first(bytes.size() - std::min<std::size_t>(size, 255) - 1));
+    REQUIRE(without);
+    CHECK(without->target.empty());
+  }
+}
+
+TEST_CASE("HELLO tells of as many routes as fit, and of each or of none") {
+  HelloPayload hello;
+  for (int i = 0; i < 1000; ++i)
+    hello.routes.push_back({RouteKind::Kind::kTcp, std::to_string(i) + std::string(200, 'r')});
+  const auto told = DecodeHello(EncodeHello(hello));
+  REQUIRE(told);
+  CHECK(told->routes.size() > 30);
+  CHECK(told->routes.size() < hello.routes.size());
+  for (std::size_t i = 0; i < told->routes.size(); ++i)
+    CHECK(told->routes[i].name == hello.routes[i].name);
+  CHECK_FALSE(DecodeHello(AsBytes(Tlv(10, "\x01\x05orde"sv))));
+  CHECK_FALSE(DecodeHello(AsBytes(Tlv(10, "\x01"sv))));
+  const auto unknown_kind = DecodeHello(AsBytes(Tlv(10, "\x63\x01x"sv)));
+  REQUIRE(unknown_kind);
+  CHECK(unknown_kind->routes.size() == 1);
 }
 
 TEST_CASE("no truncation of OPEN is an OPEN, nor is one with a byte more") {

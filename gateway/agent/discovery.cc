@@ -1,0 +1,41 @@
+#include "gateway/agent/discovery.h"
+
+#include <utility>
+
+namespace redwall::agent {
+namespace {
+
+// One Redis, or whatever listens at the one address.
+class FixedDiscovery final : public Discovery {
+ public:
+  FixedDiscovery(const Setting& setting, std::shared_ptr<const Upstream> upstream)
+      : health_(setting.health), upstream_(std::move(upstream)) {}
+
+  std::optional<Found> Find(const Target& target) override {
+    const Route& route = upstream_->route;
+    if (target.kind != Target::Kind::kAny) {
+      return Found(Failure{tunnel::ResetCode::kUnknownTarget,
+                           "route '" + route.name + "' has one server: no '" + target.ToText() +
+                               "' can be had of it"});
+    }
+    const net::Address& address = route.addresses.front();
+    if (const auto why = health_.WhyDown(address)) {
+      return Found(Failure{tunnel::ResetCode::kUpstreamUnreachable,
+                           "route '" + route.name + "': " + *why + " (it is tried every second)"});
+    }
+    return Found(address);
+  }
+
+ private:
+  const Health& health_;
+  const std::shared_ptr<const Upstream> upstream_;
+};
+
+}  // namespace
+
+std::unique_ptr<Discovery> Discovery::Make(const Setting& setting,
+                                           std::shared_ptr<const Upstream> upstream) {
+  return std::make_unique<FixedDiscovery>(setting, std::move(upstream));
+}
+
+}  // namespace redwall::agent

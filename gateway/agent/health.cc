@@ -1,0 +1,57 @@
+#include "gateway/agent/health.h"
+
+#include <utility>
+
+namespace redwall::agent {
+namespace {
+
+constexpr std::uint64_t kProbeMs = 1000;
+
+}  // namespace
+
+struct Health::Down {
+  Down(net::Loop& loop, net::Address where, std::string because)
+      : address(std::move(where)), why(std::move(because)), next(loop) {}
+  const net::Address address;
+  std::string why;
+  net::Timer next;
+  std::optional<net::Dial> dial;
+};
+
+Health::Health(net::Loop& loop, std::uint64_t timeout_ms,
+               std::function<void(const net::Address&)> back)
+    : loop_(loop), timeout_ms_(timeout_ms), back_(std::move(back)) {}
+
+Health::~Health() = default;
+
+std::optional<std::string> Health::WhyDown(const net::Address& address) const {
+  const auto found = down_.find(address.ToString());
+  if (found == down_.end()) return std::nullopt;
+  return found->second->why;
+}
+
+void Health::OnUnreachable(const net::Address& address, const std::string& why) {
+  auto& down = down_[address.ToString()];
+  if (down != nullptr) {
+    down->why = why;
+    return;
+  }
+  down = std::make_unique<Down>(loop_, address, why);
+  down->next.Start(kProbeMs, 0, [this, &probed = *down] { Probe(probed); });
+}
+
+void Health::Probe(Down& down) {
+  down.dial.emplace(loop_, down.address, timeout_ms_,
+                    [this, &down](Result<net::Socket, net::DialError> socket) {
+                      if (socket) {
+                        const net::Address address = down.address;
+                        OnReached(address);  // `down` is gone
+                        return back_(address);
+                      }
+                      down.why = socket.error().sentence;
+                      down.dial.reset();
+                      down.next.Start(kProbeMs, 0, [this, &down] { Probe(down); });
+                    });
+}
+
+}  // namespace redwall::agent
