@@ -17,6 +17,20 @@ constexpr std::uint64_t kMaxBackoffMs = 10000;
 constexpr std::uint64_t kTickMs = 250;
 constexpr std::uint64_t kDrainTickMs = 50;
 
+Target TargetOf(const ClientListener& listener) {
+  switch (listener.role) {
+    case ClientListener::Role::kAny:
+      break;
+    case ClientListener::Role::kSingle:
+      return {Target::Kind::kSingle};
+    case ClientListener::Role::kReplica:
+      return {Target::Kind::kReplica};
+    case ClientListener::Role::kSentinel:
+      return {Target::Kind::kSentinel};
+  }
+  return {};
+}
+
 Core::Fields FieldsOf(ClientTunnel& tunnel) {
   Core::Fields fields = {{"session", SessionName(tunnel.session()->id())},
                          {"identity", tunnel.identity()},
@@ -54,9 +68,10 @@ ClientAgent::~ClientAgent() {
 
 Result<void, net::ListenError> ClientAgent::Start() {
   for (const ClientListener& wanted : config_.listeners) {
-    auto listener = net::Listener::Open(
-        core_->loop(), wanted.listen, wanted.mode,
-        [this, route = wanted.route](net::Socket socket) { OnAccept(std::move(socket), route); });
+    auto listener =
+        net::Listener::Open(core_->loop(), wanted.listen, wanted.mode,
+                            [this, purpose = ClientPurpose{wanted.route, TargetOf(wanted)}](
+                                net::Socket socket) { OnAccept(std::move(socket), purpose); });
     if (!listener) return listener.error();
     LogInfo("listening on " + (*listener)->address() + " for route '" + wanted.route + "'");
     listeners_.push_back(std::move(*listener));
@@ -98,8 +113,8 @@ void ClientAgent::Replace(const ClientTunnel* tunnel) {
   if (Place* const place = PlaceOf(tunnel)) ConnectLater(*place);
 }
 
-void ClientAgent::OnAccept(net::Socket socket, const std::string& route) {
-  auto made = std::make_unique<ClientLink>(*core_, std::move(socket), route, *this);
+void ClientAgent::OnAccept(net::Socket socket, const ClientPurpose& purpose) {
+  auto made = std::make_unique<ClientLink>(*core_, std::move(socket), purpose, *this);
   ClientLink* const link = made.get();
   const bool full =
       config_.limits.max_connections != 0 && links_.size() >= config_.limits.max_connections;

@@ -42,7 +42,7 @@ class ClientAgent final : public Agent,
  private:
   ClientAgent(ClientConfig config, std::unique_ptr<Core> core, ClientKeys keys);
 
-  void OnAccept(net::Socket socket, const std::string& route);
+  void OnAccept(net::Socket socket, const ClientPurpose& purpose);
   void OnLinkDone(ClientLink* link) override;
   void OnRefused(const std::string& sentence) override;
   void OnTunnelUp(ClientTunnel* tunnel) override;

@@ -1,5 +1,6 @@
 #include "gateway/agent/client_link.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "gateway/agent/session_name.h"
@@ -10,12 +11,36 @@ namespace {
 
 constexpr std::int64_t kMaxFlushMs = 30000;
 
+bool IsRaw(const tunnel::HelloPayload& server, const std::string& route) {
+  return std::any_of(server.routes.begin(), server.routes.end(), [&](const auto& told) {
+    return told.kind == tunnel::RouteKind::Kind::kTcp && told.name == route;
+  });
+}
+
+// What a client whose Redis can't be had is told before its connection is closed; empty: nothing.
+// LOADING is what Redis itself says while it can't serve yet, and what client libraries try again.
+std::string ErrorFor(tunnel::ResetCode code, const std::string& route) {
+  const std::string why = " redwall: route '" + route + "': " + std::string(tunnel::Describe(code));
+  switch (code) {
+    case tunnel::ResetCode::kUpstreamUnreachable:
+      return "LOADING" + why;
+    case tunnel::ResetCode::kNotPermitted:
+      return "NOPERM" + why;
+    case tunnel::ResetCode::kUnknownRoute:
+    case tunnel::ResetCode::kUnknownTarget:
+    case tunnel::ResetCode::kLogin:
+      return "ERR" + why;
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
-ClientLink::ClientLink(Core& core, net::Socket socket, const std::string& route,
+ClientLink::ClientLink(Core& core, net::Socket socket, ClientPurpose purpose,
                        ClientLinkOwner& owner)
     : Link(core),
-      route_(route),
+      purpose_(std::move(purpose)),
       address_(socket.peer_address()),
       owner_(owner),
       since_ms_(core.loop().now_ms()) {
@@ -27,9 +52,13 @@ void ClientLink::Open(net::TunnelConnection& connection, const proxy::Gate& gate
                       const std::string& identity) {
   tunnel::Session& session = *connection.session();
   connection_ = &connection;
-  stream_ = session.Open(route_, address_, this);
-  StartConversation(core_.MakeEnvironment(gate, {}, nullptr),
-                    {SessionName(session.id()), stream_, identity, address_}, {});
+  stream_ = session.Open(purpose_.route, address_, this, purpose_.target.ToText());
+  audit::Subject subject{SessionName(session.id()), stream_, identity, address_};
+  if (IsRaw(session.peer(), purpose_.route)) {
+    StartRawPassage(purpose_.route, std::move(subject));
+  } else {
+    StartConversation(core_.MakeEnvironment(gate, {}, nullptr), std::move(subject), {});
+  }
   state_ = State::kOpen;
   socket_->StartReading();
   Wake();
@@ -44,14 +73,14 @@ void ClientLink::Refuse(std::string_view error) {
 
 void ClientLink::OnRead(MutableBytes bytes) {
   if (state_ != State::kOpen) return;  // what a client says while its last bytes go out
-  conversation_->OnRequest(AsText(bytes), core_.loop().now());
+  passage_->OnRequest(AsText(bytes), core_.loop().now());
   Update();
 }
 
 void ClientLink::OnReadEnd() {
   client_ended_ = true;
   if (state_ == State::kWaiting) return Finish();
-  if (state_ == State::kOpen) conversation_->OnRequestEnd(core_.loop().now());
+  if (state_ == State::kOpen) passage_->OnRequestEnd(core_.loop().now());
   Update();
 }
 
@@ -68,23 +97,40 @@ void ClientLink::OnDrained() {
 
 void ClientLink::OnData(ByteView bytes) {
   credit_held_ += bytes.size();
-  if (state_ == State::kOpen) conversation_->OnReply(AsText(bytes), core_.loop().now());
+  if (state_ == State::kOpen) passage_->OnReply(AsText(bytes), core_.loop().now());
   if (socket_->queued() == 0) ReturnCredit();
   Update();
 }
 
 // The server agent has nothing more for this client: Redis closed the connection.
 void ClientLink::OnFinish() {
+  if (state_ == State::kOpen && passage_->outlives_server() && !client_ended_) {
+    server_ended_ = true;
+    return socket_->Shutdown();
+  }
   LeaveStream();
   Flush();
 }
 
 void ClientLink::OnReset(tunnel::ResetCode code) {
   if (code != tunnel::ResetCode::kNone && code != tunnel::ResetCode::kShutdown)
-    owner_.OnRefused("a client of route '" + route_ +
+    owner_.OnRefused("a client of route '" + purpose_.route +
                      "' was disconnected: " + std::string(Describe(code)));
+  TellWhy(code);
   CloseStream(tunnel::ResetCode::kNone);
   Flush();
+}
+
+// A client that was promised a node of a cluster goes by its connection alone, as where a node is
+// down.
+void ClientLink::TellWhy(tunnel::ResetCode code) {
+  const bool speaks_redis = state_ == State::kOpen && !passage_->outlives_server();
+  if (!speaks_redis || answered_ || purpose_.target.kind == Target::Kind::kNode) return;
+  const std::string error = ErrorFor(code, purpose_.route);
+  if (error.empty()) return;
+  std::string reply;
+  resp::WriteError(error, reply);
+  SendToClient(reply);
 }
 
 void ClientLink::OnTunnelGone() {
@@ -93,7 +139,7 @@ void ClientLink::OnTunnelGone() {
 }
 
 void ClientLink::CloseIfIdle() {
-  const bool idle = state_ == State::kWaiting || (state_ == State::kOpen && conversation_->idle());
+  const bool idle = state_ == State::kWaiting || (state_ == State::kOpen && passage_->idle());
   if (!idle) return;
   CloseStream(tunnel::ResetCode::kShutdown);
   Flush();
@@ -107,21 +153,25 @@ void ClientLink::OnTick(std::int64_t now_ms) {
 void ClientLink::Update() {
   Wake();
   if (state_ != State::kOpen) return;
-  if (conversation_->finished()) {
-    if (!conversation_->failure().empty())
+  if (passage_->finished()) {
+    if (!passage_->failure().empty())
       owner_.OnRefused("client " + address_ +
-                       " was disconnected: " + std::string(conversation_->failure()));
+                       " was disconnected: " + std::string(passage_->failure()));
     CloseStream(tunnel::ResetCode::kProtocol);
     return Flush();
   }
   if (client_ended_) {
-    if (!fin_passed_on_ && conversation_->takes_requests() && session() != nullptr) {
+    if (!fin_passed_on_ && passage_->takes_requests() && session() != nullptr) {
       session()->Finish(stream_);
       fin_passed_on_ = true;
     }
+    if (fin_passed_on_ && server_ended_) {
+      LeaveStream();
+      Flush();
+    }
     return;
   }
-  const bool read = conversation_->listens() && socket_->queued() < kMaxAnswers &&
+  const bool read = passage_->listens() && socket_->queued() < kMaxAnswers &&
                     session()->backlog(stream_) < tunnel::Session::kHighWater;
   if (read) {
     socket_->StartReading();
@@ -131,12 +181,13 @@ void ClientLink::Update() {
 }
 
 void ClientLink::SendToClient(std::string_view bytes) {
+  answered_ = true;
   if (socket_) socket_->Write(AsBytes(bytes));
 }
 
 void ClientLink::Flush() {
   if (state_ == State::kDone) return;
-  if (conversation_ != nullptr) conversation_->OnClosed();
+  ClosePassage();
   state_ = State::kFlushing;
   since_ms_ = core_.loop().now_ms();
   if (!client_ended_) socket_->StartReading();  // so that its going away is noticed
@@ -147,7 +198,7 @@ void ClientLink::Flush() {
 void ClientLink::Finish() {
   if (state_ == State::kDone) return;
   state_ = State::kDone;
-  if (conversation_ != nullptr) conversation_->OnClosed();
+  ClosePassage();
   CloseStream(tunnel::ResetCode::kClientGone);
   socket_.reset();
   owner_.OnLinkDone(this);

@@ -7,15 +7,23 @@
 #define REDWALL_GATEWAY_AGENT_CLIENT_LINK_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "gateway/agent/link.h"
+#include "gateway/agent/target.h"
 #include "gateway/net/socket.h"
 
 namespace redwall::agent {
 
 class ClientLink;
+
+// What a client's connection is for.
+struct ClientPurpose {
+  std::string route;
+  Target target;
+};
 
 class ClientLinkOwner {
  public:
@@ -31,7 +39,7 @@ class ClientLinkOwner {
 
 class ClientLink final : public Link, private net::SocketHandler {
  public:
-  ClientLink(Core& core, net::Socket socket, const std::string& route, ClientLinkOwner& owner);
+  ClientLink(Core& core, net::Socket socket, ClientPurpose purpose, ClientLinkOwner& owner);
 
   // Precondition: the connection's session CanOpen().
   void Open(net::TunnelConnection& connection, const proxy::Gate& gate,
@@ -41,7 +49,6 @@ class ClientLink final : public Link, private net::SocketHandler {
 
   bool waiting() const { return state_ == State::kWaiting; }
   const net::TunnelConnection* connection() const { return connection_; }
-  const std::string& route() const { return route_; }
   const std::string& address() const { return address_; }
   std::int64_t since_ms() const { return since_ms_; }
 
@@ -71,14 +78,18 @@ class ClientLink final : public Link, private net::SocketHandler {
   void Flush();  // -> kFlushing
   void Finish();
 
-  const std::string route_;
+  void TellWhy(tunnel::ResetCode code);
+
+  const ClientPurpose purpose_;
   const std::string address_;
   ClientLinkOwner& owner_;
   std::optional<net::Socket> socket_;
   State state_ = State::kWaiting;
   std::int64_t since_ms_;      // of the present state
   bool client_ended_ = false;  // its FIN came
+  bool server_ended_ = false;  // the other site's FIN came, and the client may still send
   bool fin_passed_on_ = false;
+  bool answered_ = false;  // the client got bytes
 };
 
 }  // namespace redwall::agent

@@ -74,8 +74,9 @@ Core::Fields Core::PolicyFields() const {
           {"hash", audit::FormatHash(audit::HashLine(policy_->text()))}};
 }
 
-void Core::RecordEvent(std::string_view name, Fields fields) {
-  if (recorder().enabled()) recorder().Record({name, std::move(fields), loop_.now().wall_us});
+void Core::RecordEvent(std::string_view name, Fields fields, Numbers numbers) {
+  if (!recorder().enabled()) return;
+  recorder().Record({name, std::move(fields), loop_.now().wall_us, std::move(numbers)});
 }
 
 void Core::Retire(std::unique_ptr<Retirable> object) {

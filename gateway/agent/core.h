@@ -2,6 +2,7 @@
 #ifndef REDWALL_GATEWAY_AGENT_CORE_H_
 #define REDWALL_GATEWAY_AGENT_CORE_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -47,7 +48,8 @@ class Core final : public net::TurnTask {
   using Fields = std::vector<std::pair<std::string_view, std::string>>;
   // Which policy is in force, for an event: the hash of its file, as `b2sum -l 256` tells it.
   Fields PolicyFields() const;
-  void RecordEvent(std::string_view name, Fields fields);
+  using Numbers = std::vector<std::pair<std::string_view, std::uint64_t>>;
+  void RecordEvent(std::string_view name, Fields fields, Numbers numbers = {});
 
   // Deletes at the end of the turn.
   void Retire(std::unique_ptr<Retirable> object);

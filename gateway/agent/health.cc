@@ -30,6 +30,10 @@ std::optional<std::string> Health::WhyDown(const net::Address& address) const {
   return found->second->why;
 }
 
+void Health::OnReached(const net::Address& address) {
+  if (!down_.empty()) down_.erase(address.ToString());
+}
+
 void Health::OnUnreachable(const net::Address& address, const std::string& why) {
   auto& down = down_[address.ToString()];
   if (down != nullptr) {

@@ -31,10 +31,8 @@ class Health {
   // down.
   std::optional<std::string> WhyDown(const net::Address& address) const;
   // What a connection to it came to. A failure of the agent's own probe says the same.
-  void OnReached(const net::Address& address) { down_.erase(address.ToString()); }
+  void OnReached(const net::Address& address);
   void OnUnreachable(const net::Address& address, const std::string& why);
-  // Forgets all: the addresses are other ones.
-  void Clear() { down_.clear(); }
 
  private:
   struct Down;

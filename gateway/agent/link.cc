@@ -6,14 +6,36 @@ namespace redwall::agent {
 
 void Link::StartConversation(const proxy::Environment& environment, audit::Subject subject,
                              std::string user) {
-  conversation_ = std::make_unique<proxy::Conversation>(environment, *this, std::move(subject),
-                                                        std::move(user));
+  passage_ = std::make_unique<proxy::Conversation>(environment, *this, std::move(subject),
+                                                   std::move(user));
+}
+
+void Link::StartRawPassage(const std::string& route, audit::Subject subject) {
+  auto passage = std::make_unique<proxy::RawPassage>(core_.recorder(), *this);
+  raw_ = RawRecord{route, std::move(subject), core_.loop().now().mono_us, passage.get()};
+  passage_ = std::move(passage);
+}
+
+void Link::ClosePassage() {
+  if (passage_ != nullptr) passage_->OnClosed();
+  if (!raw_) return;
+  const RawRecord record = *std::exchange(raw_, std::nullopt);
+  const std::int64_t us = core_.loop().now().mono_us - record.since_us;
+  core_.RecordEvent("connection",
+                    {{"session", record.subject.session},
+                     {"identity", record.subject.identity},
+                     {"route", record.route},
+                     {"client", record.subject.client}},
+                    {{"stream", record.subject.stream},
+                     {"bytes_in", record.passage->bytes_in()},
+                     {"bytes_out", record.passage->bytes_out()},
+                     {"us", static_cast<std::uint64_t>(us)}});
 }
 
 void Link::OnRulesChanged(bool policy_is_new) {
-  if (conversation_ == nullptr) return;
-  if (policy_is_new) conversation_->OnPolicyChanged(core_.loop().now());
-  conversation_->OnCommandsKnown(core_.loop().now());
+  if (passage_ == nullptr) return;
+  if (policy_is_new) passage_->OnPolicyChanged(core_.loop().now());
+  passage_->OnCommandsKnown(core_.loop().now());
   Update();
 }
 

@@ -1,9 +1,9 @@
-// Link: one Redis client connection at one of the two sites: the local end, a stream of the tunnel,
-// and the Conversation between them. What differs between the sites is in ClientLink and
-// ServerLink.
+// Link: one client connection at one of the two sites: the local end, a stream of the tunnel, and
+// the Passage between them, which for Redis is a Conversation. What differs between the sites is in
+// ClientLink and ServerLink.
 //
-//     client agent:  socket (a Redis client) ─ requests ─▶ Conversation ─▶ stream
-//     server agent:  stream ─ requests ─▶ Conversation ─▶ Backend (Redis)
+//     client agent:  socket (a Redis client) ─ requests ─▶ Passage ─▶ stream
+//     server agent:  stream ─ requests ─▶ Passage ─▶ Backend (Redis)
 //
 // Back-pressure: the local end isn't read while the stream's backlog is high; the stream's credit
 // isn't given back before the local end has taken the bytes.
@@ -11,13 +11,16 @@
 #define REDWALL_GATEWAY_AGENT_LINK_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "gateway/agent/core.h"
 #include "gateway/net/tunnel_connection.h"
 #include "gateway/proxy/conversation.h"
+#include "gateway/proxy/raw_passage.h"
 #include "gateway/tunnel/session.h"
 
 namespace redwall::agent {
@@ -42,6 +45,10 @@ class Link : public Retirable, public tunnel::StreamHandler, public proxy::Outle
   tunnel::Session* session() { return connection_ == nullptr ? nullptr : connection_->session(); }
   void StartConversation(const proxy::Environment& environment, audit::Subject subject,
                          std::string user);
+  // Of a plain TCP route: not looked into. What passed is recorded when the link ends.
+  void StartRawPassage(const std::string& route, audit::Subject subject);
+  // The passage is over.
+  void ClosePassage();
   void SendToStream(std::string_view bytes);
   // Ends the stream with RST, or its use by us, where there is one.
   void CloseStream(tunnel::ResetCode code);
@@ -56,7 +63,17 @@ class Link : public Retirable, public tunnel::StreamHandler, public proxy::Outle
   net::TunnelConnection* connection_ = nullptr;  // null: no stream
   tunnel::StreamId stream_ = 0;
   std::size_t credit_held_ = 0;
-  std::unique_ptr<proxy::Conversation> conversation_;
+  std::unique_ptr<proxy::Passage> passage_;
+
+ private:
+  // What is kept for the record of a raw passage.
+  struct RawRecord {
+    std::string route;
+    audit::Subject subject;
+    std::int64_t since_us;
+    const proxy::RawPassage* passage;  // passage_
+  };
+  std::optional<RawRecord> raw_;
 };
 
 }  // namespace redwall::agent

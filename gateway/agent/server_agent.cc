@@ -273,6 +273,20 @@ ServerRoute* ServerAgent::FindRoute(const std::string& identity, std::string_vie
   return it->second.get();
 }
 
+// In the configuration's order, so that what doesn't fit is always the same.
+std::vector<tunnel::RouteKind> ServerAgent::RouteKindsFor(const std::string& identity) const {
+  using tunnel::RouteKind;
+  std::vector<RouteKind> kinds;
+  for (const Route& route : config_.routes) {
+    if (route.kind == Route::Kind::kRedis || !keys_.MayUse(identity, route.name)) continue;
+    const auto kind = route.kind == Route::Kind::kCluster    ? RouteKind::Kind::kCluster
+                      : route.kind == Route::Kind::kSentinel ? RouteKind::Kind::kSentinel
+                                                             : RouteKind::Kind::kTcp;
+    kinds.push_back({kind, route.name});
+  }
+  return kinds;
+}
+
 void ServerAgent::UpdateRules(const ServerRoute& route, bool policy_is_new) {
   for (const auto& [tunnel, owned] : tunnels_) tunnel->UpdateRules(route, policy_is_new);
 }

@@ -50,6 +50,7 @@ class ServerAgent final : public Agent, public ServerTunnelOwner {
   void LimitWaiting();
   ServerRoute* FindRoute(const std::string& identity, std::string_view route,
                          tunnel::ResetCode& refusal) override;
+  std::vector<tunnel::RouteKind> RouteKindsFor(const std::string& identity) const override;
   void UpdateRules(const ServerRoute& route, bool policy_is_new);
   void OnDiscovered(const ServerRoute& route);
   void ChoosePushed();

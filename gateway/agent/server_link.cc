@@ -18,6 +18,10 @@ ServerLink::ServerLink(Core& core, net::TunnelConnection& connection, tunnel::St
   stream_ = stream;
   const Upstream& upstream = *route.upstream();
   const std::string& user = upstream.route.credentials.user;
+  if (upstream.route.kind == Route::Kind::kTcp) {
+    StartRawPassage(name_, std::move(subject));
+    return;
+  }
   StartConversation(core_.MakeEnvironment(gate, AsText(upstream.login.bytes()), &route_),
                     std::move(subject), user.empty() ? "default" : user);
 }
@@ -55,15 +59,15 @@ void ServerLink::OnFailed(const BackendFailure& failure) {
   if (failure.code == tunnel::ResetCode::kUpstreamUnreachable)
     route_.OnUnreachable(address_, failure.sentence);
   if (failure.reply.empty()) return Fail(failure.code);
-  conversation_->OnReply(failure.reply, core_.loop().now());
+  passage_->OnReply(failure.reply, core_.loop().now());
   Leave();
 }
 
 void ServerLink::OnReady() {
   state_ = State::kOpen;
   const std::string waiting = std::exchange(waiting_, {});
-  if (!waiting.empty()) conversation_->OnRequest(waiting, core_.loop().now());
-  if (client_ended_) conversation_->OnRequestEnd(core_.loop().now());
+  if (!waiting.empty()) passage_->OnRequest(waiting, core_.loop().now());
+  if (client_ended_) passage_->OnRequestEnd(core_.loop().now());
   Update();
 }
 
@@ -73,13 +77,13 @@ void ServerLink::OnData(ByteView bytes) {
     waiting_.append(AsText(bytes));
     return;
   }
-  conversation_->OnRequest(AsText(bytes), core_.loop().now());
+  passage_->OnRequest(AsText(bytes), core_.loop().now());
   Update();
 }
 
 void ServerLink::OnFinish() {
   client_ended_ = true;
-  if (state_ == State::kOpen) conversation_->OnRequestEnd(core_.loop().now());
+  if (state_ == State::kOpen) passage_->OnRequestEnd(core_.loop().now());
   Update();
 }
 
@@ -89,12 +93,17 @@ void ServerLink::OnReset(tunnel::ResetCode) {
 }
 
 void ServerLink::OnRead(std::string_view bytes) {
-  conversation_->OnReply(bytes, core_.loop().now());
+  passage_->OnReply(bytes, core_.loop().now());
   Update();
 }
 
 void ServerLink::OnReadEnd() {
-  closed_by_redis_ = !client_ended_ && !conversation_->leaving();
+  if (passage_->outlives_server()) {
+    server_ended_ = true;
+    if (session() != nullptr) session()->Finish(stream_);
+    return Update();
+  }
+  closed_by_redis_ = !client_ended_ && !passage_->leaving();
   Leave();
 }
 
@@ -109,31 +118,32 @@ void ServerLink::OnTunnelGone() {
 }
 
 void ServerLink::CloseIfIdle() {
-  if (state_ == State::kOpen && conversation_->idle() && session()->backlog(stream_) == 0) Leave();
+  if (state_ == State::kOpen && passage_->idle() && session()->backlog(stream_) == 0) Leave();
 }
 
 // After anything happened: credit, reading, and whether it is over.
 void ServerLink::Update() {
   Wake();
   if (state_ != State::kOpen) return;
-  if (conversation_->finished()) {
-    if (!conversation_->failure().empty())
+  if (passage_->finished()) {
+    if (!passage_->failure().empty())
       LogInfo("route '" + name_ +
-              "': a client was disconnected: " + std::string(conversation_->failure()));
+              "': a client was disconnected: " + std::string(passage_->failure()));
     return Leave();
   }
   const std::size_t backlog = session()->backlog(stream_);
-  if (backend_->queued() == 0 && conversation_->takes_requests() && backlog < kMaxAnswers)
+  if (backend_->queued() == 0 && passage_->takes_requests() && backlog < kMaxAnswers)
     ReturnCredit();
   if (backlog < tunnel::Session::kHighWater) {
     backend_->StartReading();
   } else {
     backend_->StopReading();
   }
-  if (client_ended_ && !fin_passed_on_ && conversation_->takes_requests()) {
+  if (client_ended_ && !fin_passed_on_ && passage_->takes_requests()) {
     fin_passed_on_ = true;
     backend_->Shutdown();
   }
+  if (server_ended_ && fin_passed_on_ && backend_->queued() == 0) Leave();
 }
 
 void ServerLink::Fail(tunnel::ResetCode code) {
@@ -149,7 +159,7 @@ void ServerLink::Leave() {
 void ServerLink::Done() {
   if (state_ == State::kDone) return;
   state_ = State::kDone;
-  conversation_->OnClosed();
+  ClosePassage();
   backend_.reset();
   if (connected_) route_.OnDisconnected(closed_by_redis_);
   owner_.OnLinkDone(this);

@@ -86,6 +86,7 @@ class ServerLink final : public Link, private BackendHandler {
   bool connected_ = false;        // to Redis
   bool closed_by_redis_ = false;  // and nobody had asked for it
   bool client_ended_ = false;
+  bool server_ended_ = false;  // and the client may still send
   bool fin_passed_on_ = false;
 };
 

@@ -75,12 +75,14 @@ std::unique_ptr<Backend> ServerRoute::Connect(const Target&, const net::Address&
 }
 
 void ServerRoute::Refresh() {
+  if (upstream_->route.kind == Route::Kind::kTcp) return;  // nobody there knows COMMAND
   BecomeStale();
   AskSoon();
 }
 
 // Redis may be another one: what it hadn't, it may have.
 void ServerRoute::BecomeStale() {
+  if (upstream_->route.kind == Route::Kind::kTcp) return;
   stale_ = true;
   not_there_.clear();
 }

@@ -97,7 +97,7 @@ class ServerRoute final : public proxy::UnknownCommands {
   Health health_;
   std::unique_ptr<Discovery> discovery_;
 
-  bool stale_ = true;
+  bool stale_ = false;
   std::size_t links_ = 0;
   std::int64_t asked_ms_, read_ms_;
   net::Timer soon_;

@@ -53,6 +53,7 @@ std::unique_ptr<tunnel::Session> ServerTunnel::OnAuthenticated(crypto::SecureCha
   options.id = id_;
   options.linger_ms = core_.limits().linger_ms;
   options.limits = core_.limits().session;
+  options.routes = owner_.RouteKindsFor(identity_);
   return std::make_unique<tunnel::Session>(std::move(options), *this);
 }
 

@@ -39,6 +39,8 @@ class ServerTunnelOwner {
   // can't have it.
   virtual ServerRoute* FindRoute(const std::string& identity, std::string_view route,
                                  tunnel::ResetCode& refusal) = 0;
+  // Of the routes that this identity may use: those that lead to more than a Redis.
+  virtual std::vector<tunnel::RouteKind> RouteKindsFor(const std::string& identity) const = 0;
   virtual void OnUpstreamTrouble(const std::string& sentence) = 0;
 
  protected:

@@ -49,6 +49,7 @@ struct Event {
   std::vector<std::pair<std::string_view, std::string>>
       fields;  // after v, seq, ts, side, agent, event
   std::int64_t wall_us = 0;
+  std::vector<std::pair<std::string_view, std::uint64_t>> numbers = {};  // after the fields
 };
 
 }  // namespace redwall::audit

@@ -62,6 +62,10 @@ void Recorder::Record(const Event& event) {
     lines_ += ':';
     AppendString(value, kMaxEventFieldBytes, lines_);
   }
+  for (const auto& [name, number] : event.numbers) {
+    AppendName(name, lines_);
+    AppendNumber(number, lines_);
+  }
   lines_ += '\n';
   EndLine(from, {});
 }

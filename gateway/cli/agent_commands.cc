@@ -149,7 +149,7 @@ Result<agent::ServerConfig, ConfigError> ServerConfigOf(const Flags& flags) {
                              const std::string& text) -> Result<void, ConfigError> {
     auto address = ReadAddress(flag, text);
     if (!address) return address.error();
-    Route route;
+    agent::Route route;
     route.name = name;
     route.addresses = {std::move(*address)};
     config.routes.push_back(std::move(route));
@@ -191,8 +191,10 @@ Result<agent::ClientConfig, ConfigError> ClientConfigOf(const Flags& flags) {
   if (!flags.source.empty()) {
     auto address = ReadAddress("-s", flags.source);
     if (!address) return address.error();
-    config.listeners = {
-        {std::move(*address), flags.routes.empty() ? "default" : flags.routes[0], 0}};
+    agent::ClientListener listener;
+    listener.listen = std::move(*address);
+    if (!flags.routes.empty()) listener.route = flags.routes[0];
+    config.listeners = {std::move(listener)};
   } else if (!flags.routes.empty()) {
     return ConfigError{"--route: needs -s"};
   }

@@ -32,6 +32,7 @@
 #include "gateway/audit/recorder.h"
 #include "gateway/policy/policy.h"
 #include "gateway/proxy/claim.h"
+#include "gateway/proxy/passage.h"
 #include "gateway/proxy/pubsub_state.h"
 #include "gateway/proxy/reply_queue.h"
 #include "resp/command_parser.h"
@@ -91,54 +92,35 @@ struct Environment {
   UnknownCommands* unknown = nullptr;  // null: nobody wants to know
 };
 
-// Where the bytes go. Views are valid for the call; neither call may come back into the
-// conversation.
-class Outlet {
- public:
-  virtual void ToRedis(std::string_view bytes) = 0;
-  virtual void ToClient(std::string_view bytes) = 0;
-
- protected:
-  ~Outlet() = default;
-};
-
-class Conversation {
+class Conversation final : public Passage {
  public:
   // `user`: the Redis user that the connection starts with; empty where it isn't known.
   Conversation(const Environment& environment, Outlet& outlet, audit::Subject subject,
                std::string user);
-  ~Conversation();
+  ~Conversation() override;
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
 
-  void OnRequest(std::string_view bytes, const Now& now);  // from the client's side
-  // The client sends no more. To be called once; requests may still be taken because of it.
-  void OnRequestEnd(const Now& now);
-  void OnReply(std::string_view bytes, const Now& now);  // from Redis's side
-  // The gate's policy is another one: ends a connection that does what it no longer may (MONITOR, a
-  // replication stream, subscriptions where it can't be told that all are still allowed), and lets
-  // no transaction be executed of which commands are queued.
-  void OnPolicyChanged(const Now& now);
-  // What a command is has been found out: goes on with what waits for it.
-  void OnCommandsKnown(const Now& now);
-  // The connection is over, whichever side ended it: what is unanswered is recorded as such.
-  void OnClosed();
+  void OnRequest(std::string_view bytes, const Now& now) override;
+  void OnRequestEnd(const Now& now) override;
+  void OnReply(std::string_view bytes, const Now& now) override;
+  // Ends a connection that does what it no longer may (MONITOR, a replication stream, subscriptions
+  // where it can't be told that all are still allowed), and lets no transaction be executed of
+  // which commands are queued.
+  void OnPolicyChanged(const Now& now) override;
+  void OnCommandsKnown(const Now& now) override;
+  // What is unanswered is recorded as such.
+  void OnClosed() override;
 
-  // True: all that the client is to get was given to the outlet, and both connections are to be
-  // closed.
-  bool finished() const { return finished_; }
-  // Why, where it wasn't the regular end. For the log.
-  std::string_view failure() const { return failure_; }
-  // False: too many requests wait for their replies, or the next one has to wait for them. The
-  // source of requests is to be left unread for now, and its end is not to be passed on yet.
-  bool takes_requests() const { return !paused_ && !held_back_; }
-  // Whether the source is to be read all the same, so that its end is noticed.
-  bool listens() const { return !paused_ && (!held_back_ || held_.size() < kMaxHeldBack); }
-  // The client takes its leave (QUIT), or is shown out: no more requests are taken.
-  bool leaving() const { return intake_ == Intake::kClosed; }
-  // Nothing is under way in either direction and nothing would be lost if the connection ended
-  // here.
-  bool idle() const;
+  bool finished() const override { return finished_; }
+  std::string_view failure() const override { return failure_; }
+  // False: too many requests wait for their replies, or the next one has to wait for them.
+  bool takes_requests() const override { return !paused_ && !held_back_; }
+  bool listens() const override { return !paused_ && (!held_back_ || held_.size() < kMaxHeldBack); }
+  // QUIT, or shown out: no more requests are taken.
+  bool leaving() const override { return intake_ == Intake::kClosed; }
+  bool idle() const override;
+  bool outlives_server() const override { return false; }
 
  private:
   enum class Intake : std::uint8_t {
