@@ -189,6 +189,15 @@ Decision Decide(const Policy::State& policy, Action action, const Rule* rule,
   return decision;
 }
 
+// Whether these rules, which are all that name the command, can come to refuse it.
+bool MayRefuse(const Policy::State& policy, const resp::CommandInfo& info,
+               const std::vector<const Rule*>& rules) {
+  if (std::any_of(rules.begin(), rules.end(), [](const Rule* rule) { return !rule->allows(); }))
+    return true;
+  if (!rules.empty() && rules.back()->unconditional()) return false;
+  return policy.by_default != Action::kAllow || (!policy.text.empty() && OpensReplication(info));
+}
+
 }  // namespace
 
 struct Rules::State {
@@ -271,7 +280,6 @@ std::shared_ptr<const Rules> Policy::Compile(std::string_view identity, Doubt do
   compiled->compiled = state_.get();
   compiled->identity = identity;
   compiled->doubt = doubt;
-  compiled->admits_unknown = !state_->text.empty() && state_->unknown == Action::kAllow;
   std::vector<const Rule*> all;
   for (const Rule& rule : state_->rules) {
     if (!rule.ConcernsIdentity(identity)) continue;
@@ -281,6 +289,7 @@ std::shared_ptr<const Rules> Policy::Compile(std::string_view identity, Doubt do
     compiled->databases = compiled->databases || rule.databases;
   }
   std::map<std::vector<const Rule*>, std::shared_ptr<const Program>> programs;
+  bool refuses = false;
   for (std::size_t id = 0; id < state_->table->size(); ++id) {
     const resp::CommandInfo& info = state_->table->at(static_cast<std::uint16_t>(id));
     std::vector<const Rule*> rules;
@@ -290,10 +299,12 @@ std::shared_ptr<const Rules> Policy::Compile(std::string_view identity, Doubt do
       rules.push_back(rule);
       if (rule->unconditional()) break;
     }
+    refuses = refuses || MayRefuse(*state_, info, rules);
     std::shared_ptr<const Program>& program = programs[rules];
     if (program == nullptr) program = std::make_shared<const Program>(std::move(rules));
     compiled->programs.push_back(program);
   }
+  compiled->admits_unknown = refuses && state_->unknown == Action::kAllow;
   return std::shared_ptr<const Rules>(new Rules(std::move(compiled)));
 }
 

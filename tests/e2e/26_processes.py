@@ -87,6 +87,8 @@ def test_a_pidfile_in_the_foreground(scene):
     agent = scene.agent(
         "server", "-s", "127.0.0.1:0", "-t", redis.address, "-k", key, "-F", "-p", pidfile
     )
+    # It listens first: whose port is taken must not leave a pidfile.
+    wait_until(lambda: os.path.exists(pidfile) and os.path.getsize(pidfile), "the pidfile")
     check_equal(read_pid(pidfile), agent.pid, "the process id in the pidfile")
     agent.send_signal(signal.SIGTERM)
     agent.expect_exit(0)

@@ -57,6 +57,29 @@ TEST_CASE("what no rule matches follows the default") {
         "allow default");
 }
 
+TEST_CASE("what an unknown command is matters only where a known one may be refused") {
+  const auto matters = [](const std::string& rules, const std::string& top) {
+    return Load(rules, top)->RulesFor("site-a")->admits_unknown();
+  };
+  const std::string allows = R"("default": "allow", "unknown": "allow")";
+  const std::string replicas = R"({"id": "r", "action": "allow", "commands": ["sync", "psync"]})";
+  CHECK_FALSE(matters(replicas, allows));
+  CHECK(matters("", allows));  // SYNC and PSYNC are refused
+  CHECK(matters(replicas + R"(, {"id": "d", "action": "deny", "commands": ["flushall"]})", allows));
+  CHECK(
+      matters(R"({"id": "c", "action": "disconnect", "commands": ["keys"]}, )" + replicas, allows));
+  CHECK(matters(R"({"id": "k", "action": "allow", "commands": ["sync", "psync"], "from": ["::1"]})",
+                allows));
+  CHECK(matters(replicas, R"("default": "deny", "unknown": "allow")"));
+  CHECK_FALSE(matters(replicas + R"(, {"id": "all", "action": "allow", "commands": ["*"]})",
+                      R"("default": "deny", "unknown": "allow")"));
+  CHECK_FALSE(matters(replicas, R"("default": "allow", "unknown": "deny")"));
+  // A rule for others is none for these.
+  CHECK_FALSE(matters(replicas + R"(, {"id": "o", "action": "deny", "identities": ["site-b"],
+                                       "commands": ["flushall"]})",
+                      allows));
+}
+
 TEST_CASE("unknown commands follow unknown, which denies where it isn't said") {
   CHECK(Judge("", kAllowAll)("FT.SEARCH idx") == "deny unknown");
   CHECK(Judge("", R"("default": "allow", "unknown": "deny")")("FT.SEARCH idx") == "deny unknown");
