@@ -2,6 +2,7 @@
 """Redis's own test suite: does each test come out through both agents as on a direct connection?
 
     tests/compat/redis_suite.py [--quick] [--only UNIT]... [--singledb] [--list-skipped]
+                                [--cluster one|three] [--direct-only]
 
 Fetches Debian's source package of the installed redis-server (to build/compat/) and runs its suite
 in external-server mode twice at the same time, each on a private Redis of its own: straight to it,
@@ -12,6 +13,11 @@ at clocks. What external mode leaves out is listed; nothing else is left out, bu
 says. The whole logs stay in build/compat/redis-results/ (redis-quick-results/ and so on). The
 binary is build/release/bin/redwall, or the one that REDWALL_BIN names. Exit status: 0 no
 difference, 1 a difference, 2 bad usage.
+
+With --cluster the suite runs in its own cluster mode, as Redis's CI runs it: directly on a node
+that has all slots, and through the single endpoint of a cluster of one such node, or of three
+masters that share the slots. Three are what no plain client could use otherwise, so differences
+there are named, and each is to be explained.
 
 Two things are not as the suite has them. It asks for the pid of the server in a few tests, and
 knows none in external mode: this script tells it. And its src/ holds the installed programs.
@@ -28,13 +34,17 @@ import sys
 import time
 
 import foreign  # first: it finds tests/support
+from cluster import Cluster
 from harness import Scene
 from processes import Failure, free_port
+from route_pair import single_pair
 
 SIDES = ("direct", "through")
 HANGS = 600  # seconds without a word from the suite until it takes a test for one that hangs
 PROGRAMS = ("redis-server", "redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb")
 REDIS_OPTIONS = ("--enable-module-command", "yes", "--enable-protected-configs", "yes")
+
+MASTERS = {"one": 1, "three": 3}  # of the cluster behind the agents
 
 # Left out by --quick beside what the suite tags as slow: many seconds of waiting or of random data.
 SLOW_UNITS = (
@@ -108,22 +118,39 @@ class Results:
 
 
 class Side:
-    """One run of the suite against one address; a context manager that ends all that it started."""
+    """One run of the suite against one address; a context manager that ends all that it started.
+    `cluster`: how many masters the cluster behind the agents has; 0: there is none.
+    """
 
-    def __init__(self, name, source, log, options):
+    def __init__(self, name, source, log, options, cluster):
         self.name, self.source, self.log, self.options = name, source, log, options
+        self.cluster = cluster
         self.stack = contextlib.ExitStack()
         self.popen = self.agents = self.seconds = None
         self.start = time.monotonic()
 
+    def open(self, scene):
+        """(the Redis whose pid the suite is told, the address that it is given)"""
+        if self.cluster:
+            return self.open_cluster(scene)
+        redis = scene.redis(options=REDIS_OPTIONS)
+        if self.name == "direct":
+            return redis, redis.address
+        self.agents = foreign.pair(scene, redis)
+        return redis, self.agents.address
+
+    def open_cluster(self, scene):
+        masters = 1 if self.name == "direct" else self.cluster
+        cluster = Cluster(scene, masters=masters, replicas=0, options=REDIS_OPTIONS)
+        if self.name == "direct":
+            return cluster.nodes[0], cluster.addresses[0]
+        self.agents = single_pair(scene, cluster, audit=True, policy=foreign.ALLOW_ALL)
+        return cluster.nodes[0], self.agents.fronts[0]
+
     def __enter__(self):
         with contextlib.ExitStack() as stack:
             scene = stack.enter_context(Scene(self.name))
-            redis = scene.redis(options=REDIS_OPTIONS)
-            address = redis.address
-            if self.name == "through":
-                self.agents = foreign.pair(scene, redis)
-                address = self.agents.address
+            redis, address = self.open(scene)
             folder = lay_out(self.source, scene.folder / "suite")
             host, port = address.rsplit(":", 1)
             args = ["./runtest", "--host", host, "--port", port, "--baseport", free_port()]
@@ -170,12 +197,25 @@ def lay_out(source, folder):
     return folder
 
 
-def run(source, folder, label, options):
+class Suite:
+    """What is run: the suite's source, the folder for its logs, the masters of the cluster (0: no
+    cluster), and the sides.
+    """
+
+    def __init__(self, source, folder, cluster, sides=SIDES):
+        self.source, self.folder, self.cluster, self.sides = source, folder, cluster, sides
+
+
+def run(suite, label, options):
     """Runs the suite on both sides at once; returns {side: Results} and {side: seconds}."""
     with contextlib.ExitStack() as stack:
         sides = [
-            stack.enter_context(Side(name, source, folder / f"{name}-{label}.log", options))
-            for name in SIDES
+            stack.enter_context(
+                Side(
+                    name, suite.source, suite.folder / f"{name}-{label}.log", options, suite.cluster
+                )
+            )
+            for name in suite.sides
         ]
         while not all([side.over() for side in sides]):  # a list: each one's time is to be taken
             time.sleep(0.1)
@@ -194,14 +234,14 @@ def suspects(results):
     return [key for key, verdict in direct.items() if verdict == "ok" != through.get(key)]
 
 
-def confirmed(source, folder, options, found):
+def confirmed(suite, options, found):
     """Those of the tests that differ in at least two of three more runs of their units."""
     units = list(dict.fromkeys(unit for unit, _, _ in found if unit))
     print(f"  {len(found)} tests differ; running their units three times more: {' '.join(units)}")
     alone = [*options, *[part for unit in units for part in ("--single", unit)]]
     times = collections.Counter()
     for label in ("again1", "again2", "again3"):
-        results, _ = run(source, folder, label, alone)
+        results, _ = run(suite, label, alone)
         times.update(suspects(results))
     return [key for key in found if times[key] >= 2]
 
@@ -253,36 +293,34 @@ def tell_not_run(source, results, units, in_full):
 
 
 def tell_results(results, seconds, units):
-    for side in SIDES:
-        found = results[side]
+    for side, found in results.items():
         print(
             f"{side:8} {found.count('ok')} ok, {found.count('err')} err, "
             f"{len(found.done)} of {len(units)} units, {seconds[side]:.0f} s",
             flush=True,
         )
-    directly = results["direct"]
+    directly, through = results["direct"], results.get("through")
     for key, verdict in directly.tests.items():
         if verdict == "err":
             print(f"fails directly, so it says nothing about redwall: {key[0]} / {key[1]}")
             print(f"    {directly.texts.get(key, '')[:500]}")
-            through = results["through"]
-            if through.texts.get(key) != directly.texts.get(key):
+            if through and through.texts.get(key) != directly.texts.get(key):
                 print(f"    through the agents: {through.texts.get(key, 'passes')[:500]}")
-    only = results["through"].tests.keys() - directly.tests.keys()
+    only = through.tests.keys() - directly.tests.keys() if through else ()
     for unit, name, _ in sorted(only):
         print(f"only run through the agents: {unit} / {name}")
 
 
-def compare(source, folder, options, units, in_full):
+def compare(suite, options, units, in_full):
     """Runs all, tells all; returns (passed, failed)."""
-    results, seconds = run(source, folder, "first", options)
+    results, seconds = run(suite, "first", options)
     tell_results(results, seconds, units)
-    tell_not_run(source, results["direct"], units, in_full)
-    found = suspects(results)
+    tell_not_run(suite.source, results["direct"], units, in_full)
+    found = suspects(results) if "through" in results else []
     excused = [key for key in found if key[:2] in CANNOT_PASS]
     found = [key for key in found if key not in excused]
     shared = [part for part in options if part not in units and part != "--single"]
-    different = confirmed(source, folder, shared, found) if found else []
+    different = confirmed(suite, shared, found) if found else []
     for key in excused:
         print(f"can't pass through a gateway: {key[0]} / {key[1]}: {CANNOT_PASS[key[:2]]}")
     for key in found:
@@ -304,6 +342,7 @@ def choose(parser, given, source):
     units = given.only or [u for u in every if not (given.quick and u in SLOW_UNITS)]
     options = ["--tags", "-slow"] if given.quick else []
     options += ["--singledb"] if given.singledb else []
+    options += ["--cluster-mode"] if given.cluster else []
     if units != every:
         options += [part for unit in units for part in ("--single", unit)]
     return units, options
@@ -325,6 +364,8 @@ def main():
     parser.add_argument(
         "--list-skipped", action="store_true", help="name each test that external mode leaves out"
     )
+    parser.add_argument("--cluster", choices=MASTERS, help="in the suite's cluster mode")
+    parser.add_argument("--direct-only", action="store_true", help="without agents: the baseline")
     given = parser.parse_args()
     foreign.end_cleanly()
     foreign.install("redis", "test", "compat")
@@ -332,9 +373,11 @@ def main():
     units, options = choose(parser, given, source)
     print(f"the test suite of {source.name}, {len(units)} units", flush=True)
     try:
-        modes = [mode for mode in ("quick", "singledb", "only") if getattr(given, mode)]
+        modes = [mode for mode in ("quick", "singledb", "only", "cluster") if getattr(given, mode)]
         folder = foreign.results_folder("-".join(["redis", *modes]))
-        passed, failed = compare(source, folder, options, units, given.list_skipped)
+        sides = SIDES[:1] if given.direct_only else SIDES
+        suite = Suite(source, folder, MASTERS.get(given.cluster, 0), sides)
+        passed, failed = compare(suite, options, units, given.list_skipped)
     except Failure as failure:
         print(f"FAILED  {failure}")
         passed, failed = 0, 1

@@ -84,6 +84,17 @@ def free_port():
         return port
 
 
+def free_port_range(count):
+    """The first of `count` ports in a row that nobody listens on. Below those of free_port(), for
+    they may be used much later than they are chosen."""
+    while True:
+        first = _random.randrange(10000, 17000 - count)
+        ports = range(first, first + count)
+        if _given_ports.isdisjoint(ports) and all(map(_can_bind, ports)):
+            _given_ports.update(ports)
+            return first
+
+
 def _can_bind(port):
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with socket.socket(family) as probe:
@@ -105,9 +116,8 @@ class Process:
         self.stderr_path = pathlib.Path(folder) / f"{name}.stderr"
         with open(self.stdout_path, "ab") as out, open(self.stderr_path, "ab") as err:
             self._log_start = err.tell()
-            self.popen = subprocess.Popen(
-                self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=err, **options
-            )
+            options.setdefault("stdin", subprocess.DEVNULL)
+            self.popen = subprocess.Popen(self.args, stdout=out, stderr=err, **options)
 
     @property
     def pid(self):
