@@ -24,6 +24,8 @@ struct BackendFailure {
   // Redis turned the connection away by an error that isn't about the agent's credentials
   // (maxclients): its bytes, which are the client's to see.
   std::string reply;
+  // kUpstreamUnreachable: it was refused, and at once.
+  bool refused = false;
 };
 
 class BackendHandler {
@@ -48,6 +50,8 @@ class Backend {
   virtual void StartReading() = 0;
   virtual void StopReading() = 0;
   virtual void Shutdown() = 0;  // FIN, once all that was written has gone
+  // Destroying it from now on resets the connection, where it has come to exist.
+  virtual void ResetOnClose() = 0;
 };
 
 }  // namespace redwall::agent

@@ -117,6 +117,9 @@ void ClientLink::OnReset(tunnel::ResetCode code) {
     owner_.OnRefused("a client of route '" + purpose_.route +
                      "' was disconnected: " + std::string(Describe(code)));
   TellWhy(code);
+  if (code == tunnel::ResetCode::kUpstreamGone && state_ == State::kOpen &&
+      passage_->outlives_server())
+    socket_->ResetOnClose();
   CloseStream(tunnel::ResetCode::kNone);
   Flush();
 }

@@ -19,9 +19,10 @@ class FixedDiscovery final : public Discovery {
                                "' can be had of it"});
     }
     const net::Address& address = route.addresses.front();
-    if (const auto why = health_.WhyDown(address)) {
+    if (health_.Hangs(address)) {
       return Found(Failure{tunnel::ResetCode::kUpstreamUnreachable,
-                           "route '" + route.name + "': " + *why + " (it is tried every second)"});
+                           "route '" + route.name + "': " + *health_.WhyDown(address) +
+                               "; it is tried every second, and nobody waits for it meanwhile"});
     }
     return Found(address);
   }

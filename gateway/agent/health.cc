@@ -10,10 +10,10 @@ constexpr std::uint64_t kProbeMs = 1000;
 }  // namespace
 
 struct Health::Down {
-  Down(net::Loop& loop, net::Address where, std::string because)
-      : address(std::move(where)), why(std::move(because)), next(loop) {}
+  Down(net::Loop& loop, net::Address where) : address(std::move(where)), next(loop) {}
   const net::Address address;
   std::string why;
+  bool refused = false;
   net::Timer next;
   std::optional<net::Dial> dial;
 };
@@ -30,17 +30,22 @@ std::optional<std::string> Health::WhyDown(const net::Address& address) const {
   return found->second->why;
 }
 
+bool Health::Hangs(const net::Address& address) const {
+  const auto found = down_.find(address.ToString());
+  return found != down_.end() && !found->second->refused;
+}
+
 void Health::OnReached(const net::Address& address) {
   if (!down_.empty()) down_.erase(address.ToString());
 }
 
-void Health::OnUnreachable(const net::Address& address, const std::string& why) {
+void Health::OnUnreachable(const net::Address& address, const std::string& why, bool refused) {
   auto& down = down_[address.ToString()];
-  if (down != nullptr) {
-    down->why = why;
-    return;
-  }
-  down = std::make_unique<Down>(loop_, address, why);
+  const bool is_new = down == nullptr;
+  if (is_new) down = std::make_unique<Down>(loop_, address);
+  down->why = why;
+  down->refused = refused;
+  if (!is_new) return;
   down->next.Start(kProbeMs, 0, [this, &probed = *down] { Probe(probed); });
 }
 
@@ -53,6 +58,7 @@ void Health::Probe(Down& down) {
                         return back_(address);
                       }
                       down.why = socket.error().sentence;
+                      down.refused = socket.error().refused;
                       down.dial.reset();
                       down.next.Start(kProbeMs, 0, [this, &down] { Probe(down); });
                     });

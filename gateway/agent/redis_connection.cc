@@ -25,10 +25,10 @@ RedisConnection::RedisConnection(net::Loop& loop, const net::Address& address,
 
 void RedisConnection::OnConnected(Result<net::Socket, net::DialError> socket) {
   if (!socket) {
-    return handler_.OnFailed(
-        {tunnel::ResetCode::kUpstreamUnreachable,
-         socket.error().sentence + "; is it running, and does it listen there?",
-         {}});
+    return handler_.OnFailed({tunnel::ResetCode::kUpstreamUnreachable,
+                              socket.error().sentence,
+                              {},
+                              socket.error().refused});
   }
   socket_ = std::move(*socket);
   dial_.reset();
@@ -93,6 +93,10 @@ void RedisConnection::StartReading() {
 
 void RedisConnection::StopReading() {
   if (socket_) socket_->StopReading();
+}
+
+void RedisConnection::ResetOnClose() {
+  if (socket_) socket_->ResetOnClose();
 }
 
 void RedisConnection::Shutdown() {

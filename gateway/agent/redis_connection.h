@@ -31,6 +31,7 @@ class RedisConnection final : public Backend, private net::SocketHandler {
   void StartReading() override;
   void StopReading() override;
   void Shutdown() override;
+  void ResetOnClose() override;
 
  private:
   void OnConnected(Result<net::Socket, net::DialError> socket);

@@ -54,10 +54,13 @@ void ServerLink::OnConnected() {
 }
 
 void ServerLink::OnFailed(const BackendFailure& failure) {
-  if (!failure.sentence.empty())
+  if (failure.code == tunnel::ResetCode::kUpstreamUnreachable) {
+    owner_.OnUpstreamTrouble("route '" + name_ + "': " + route_.server() + " can't be reached at " +
+                             failure.sentence + "; is it running, and does it listen there?");
+    route_.OnUnreachable(address_, failure);
+  } else if (!failure.sentence.empty()) {
     owner_.OnUpstreamTrouble("route '" + name_ + "': " + failure.sentence);
-  if (failure.code == tunnel::ResetCode::kUpstreamUnreachable)
-    route_.OnUnreachable(address_, failure.sentence);
+  }
   if (failure.reply.empty()) return Fail(failure.code);
   passage_->OnReply(failure.reply, core_.loop().now());
   Leave();
@@ -87,7 +90,8 @@ void ServerLink::OnFinish() {
   Update();
 }
 
-void ServerLink::OnReset(tunnel::ResetCode) {
+void ServerLink::OnReset(tunnel::ResetCode code) {
+  if (code == tunnel::ResetCode::kClientGone && backend_ != nullptr) backend_->ResetOnClose();
   CloseStream(tunnel::ResetCode::kNone);
   Done();
 }

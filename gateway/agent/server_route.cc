@@ -87,8 +87,8 @@ void ServerRoute::BecomeStale() {
   not_there_.clear();
 }
 
-void ServerRoute::OnUnreachable(const net::Address& address, const std::string& why) {
-  health_.OnUnreachable(address, why);
+void ServerRoute::OnUnreachable(const net::Address& address, const BackendFailure& failure) {
+  health_.OnUnreachable(address, failure.sentence, failure.refused);
   discovery_->Doubt();
   BecomeStale();
 }

@@ -54,6 +54,11 @@ class ServerRoute final : public proxy::UnknownCommands {
   // Asks Redis for its commands.
   void Refresh();
 
+  // What stands behind it, for sentences.
+  std::string server() const {
+    return upstream_->route.kind == Route::Kind::kTcp ? "the server" : "Redis";
+  }
+
   // As Discovery has them.
   std::optional<Discovery::Found> Find(const Target& target) { return discovery_->Find(target); }
   bool StillServes(const Target& target, const net::Address& address) const {
@@ -66,7 +71,7 @@ class ServerRoute final : public proxy::UnknownCommands {
   // What happens to the connections of clients: when the last one of them is closed by Redis, or
   // Redis can't be reached, or nobody was there to see it, it may have restarted.
   void OnConnected(const net::Address& address);
-  void OnUnreachable(const net::Address& address, const std::string& why);
+  void OnUnreachable(const net::Address& address, const BackendFailure& failure);
   void OnDisconnected(bool by_redis);
   void OnUnknownCommand(std::string_view name) override;
   Name LookUp(std::string_view name) override;

@@ -65,7 +65,11 @@ def test_each_listener_leads_to_its_route(scene):
 def test_a_route_that_the_server_does_not_have(scene):
     stores, relay, fronts, server, client = two_routes(scene)
     with Wire(fronts["nowhere"]) as wire:
-        check_equal(wire.send(b"PING\r\n").rest(), b"", "what a client of an unknown route gets")
+        check_equal(
+            wire.send(b"PING\r\n").rest(),
+            b"-ERR redwall: route 'nowhere': the server agent has no route of this name\r\n",
+            "what a client of an unknown route gets",
+        )
     server.wait_for_log(r"nowhere")
     check_equal(scene.client(fronts["orders"]).ping(), True, "ping() of the other route")
     check_equal(len(relay.connections), 1, "TCP connections between the agents")
@@ -78,7 +82,9 @@ def test_one_redis_down_does_not_touch_the_other(scene):
     stores["orders"].stop()
     with Wire(fronts["orders"]) as wire:
         check_equal(
-            wire.send(b"PING\r\n").rest(), b"", "what a client of the Redis that is down gets"
+            wire.send(b"PING\r\n").rest(),
+            b"-LOADING redwall: route 'orders': Redis can't be reached from the server agent\r\n",
+            "what a client of the Redis that is down gets",
         )
     check_equal(scene.client(fronts["default"]).ping(), True, "ping() of the other route")
     check(not relay.connections[0].dead, "the tunnel went down with one Redis")

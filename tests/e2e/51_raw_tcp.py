@@ -317,7 +317,9 @@ def test_a_reset_is_passed_on(scene):
     ended = threading.Event()
 
     def handler(sock):
-        if exactly(sock, 1) == b"r":
+        kind = exactly(sock, 1)
+        sock.sendall(kind)
+        if kind == b"r":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
             return  # closed with a reset
         try:
@@ -330,11 +332,12 @@ def test_a_reset_is_passed_on(scene):
     sock = dial(scene, front)
     sock.sendall(b"r")
     try:
-        check_equal(read_all(sock), b"", "what comes before the end")
+        check_equal(read_all(sock), b"r", "what comes before the end")
     except ConnectionResetError:
         pass
     other = dial(scene, front)
     other.sendall(b"x")
+    check_equal(exactly(other, 1), b"x", "what the server answers")  # so it is being served
     other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     other.close()
     check(ended.wait(PATIENCE), "the server did not learn that its client is gone")
