@@ -31,6 +31,7 @@ void Conversation::OnClosed() {
   intake_ = Intake::kClosed;
   while (!queue_.empty()) FinishSlot(audit::CommandEnd::Result::kNone, {});
   held_ = std::string();
+  withheld_ = std::string();
   EndTransaction();
   Charge();
 }

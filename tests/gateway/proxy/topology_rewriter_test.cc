@@ -387,7 +387,9 @@ TEST_CASE("What Redis doesn't answer is malformed, and never more than that") {
       {Kind::kSentinelInstances, Array({Bulk("ip"), Bulk("a"), Bulk("port"), Bulk("x")})},
       {Kind::kSentinelInstances, Array({Bulk("ip")})},
   };
-  for (const auto& [kind, frame] : bad) {
+  for (const auto& one : bad) {
+    const Kind kind = one.first;
+    const std::string& frame = one.second;
     CAPTURE(frame);
     REQUIRE(IsWholeFrame(frame));
     CHECK(Rewritten(kind, frame) == "malformed");
