@@ -4,8 +4,9 @@
     generate_command_table.py            starts a redis-server of its own and writes the file anew
     generate_command_table.py --check    compares instead; exit status 1 where the file is out of date
 
-The server is private: a Unix socket in a temporary folder, no port, nothing saved. The file holds
-Redis's facts only. What redwall adds (verbs, @handshake, who can't touch the key space) is decided
+The server is private: a Unix socket in a temporary folder, no port, nothing saved. SENTINEL, which
+only a Sentinel has, is taken from one that is started in the same way. The file holds Redis's facts
+only. What redwall adds (verbs, @handshake, who can't touch the key space) is decided
 by name in command_table.cc, so that it also holds for a table made from a running server.
 """
 import argparse
@@ -45,13 +46,16 @@ def pairs(flat):
     return {flat[i]: flat[i + 1] for i in range(0, len(flat), 2)}
 
 
-def ask_server(program):
-    """The version, the categories in the server's order, and COMMAND, of a private redis-server."""
+def ask_server(program, requests, sentinel=False):
+    """What a private redis-server, or a Sentinel, answers to these requests."""
     with tempfile.TemporaryDirectory(prefix="redwall-table-") as folder:
         socket = os.path.join(folder, "redis.sock")
-        server = subprocess.Popen(
-            [program, "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""],
-            stdout=subprocess.DEVNULL)
+        configuration = os.path.join(folder, "redis.conf")  # a Sentinel writes to it
+        with open(configuration, "w", encoding="ascii") as file:
+            file.write(f"port 0\nunixsocket {socket}\ndir {folder}\n")
+            file.write("" if sentinel else 'save ""\n')
+        server = subprocess.Popen([program, configuration, *["--sentinel"] * sentinel],
+                                  stdout=subprocess.DEVNULL)
         try:
             connection = redis.connection.UnixDomainSocketConnection(path=socket)
             for _ in range(200):
@@ -63,16 +67,14 @@ def ask_server(program):
                 except redis.exceptions.ConnectionError:
                     time.sleep(0.02)
             replies = []
-            for request in (("INFO", "server"), ("ACL", "CAT"), ("COMMAND",)):
+            for request in requests:
                 connection.send_command(*request)
                 replies.append(connection.read_response())
             connection.disconnect()
         finally:
             server.terminate()
             server.wait()
-    info = replies[0].decode()
-    version = next(line.split(":")[1] for line in info.splitlines() if "redis_version" in line)
-    return version, text(replies[1]), text(replies[2])
+    return replies
 
 
 def spec_text(spec):
@@ -113,8 +115,14 @@ def flatten(commands):
 
 
 def generate(program):
-    version, categories, commands = ask_server(program)
-    entries = list(flatten(commands))
+    info, categories, commands = ask_server(program,
+                                            [("INFO", "server"), ("ACL", "CAT"), ("COMMAND",)])
+    version = next(line.split(":")[1] for line in info.decode().splitlines()
+                   if "redis_version" in line)
+    categories = text(categories)
+    entries = list(flatten(text(commands)))
+    of_sentinel = text(ask_server(program, [("COMMAND",)], sentinel=True)[0])
+    entries += flatten(command for command in of_sentinel if command[0] == "sentinel")
     known = {entry[0] for entry in entries}
     entries += [entry[:5] + (f"since Redis {entry[5]}",) for entry in LATER if entry[0] not in known]
     lines = [f"// From COMMAND of redis-server {version}, written by generate_command_table.py. "

@@ -37,6 +37,7 @@ void ReadLimits(const json::Value& object, Limits& limits) {
   ReadNumber(object, "max_argument_bytes", 1024, 1LL << 40, limits.conversation.request.max_bulk);
   ReadNumber(object, "max_reply_depth", 8, 1000000, limits.conversation.reply.max_depth);
   ReadNumber(object, "max_pending_commands", 16, kMaxBytes, limits.conversation.max_pending);
+  ReadNumber(object, "max_topology_reply", 4096, kMaxBytes, limits.conversation.max_topology_reply);
   ReadNumber(object, "max_tunnels", 1, 1000000, limits.max_tunnels);
   ReadNumber(object, "linger_ms", 0, kMaxMs, limits.linger_ms);
   ReadNumber(object, "max_waiting_bytes", 1 << 20, 1LL << 40, limits.max_waiting);

@@ -24,7 +24,9 @@ bool RunsScript(const CommandInfo& info) {
 }
 
 // Redis 7.0 would refuse the whole ACL for a name that it doesn't have.
-bool IsOfLaterRedis(const CommandInfo& info) { return info.name == "client|setinfo"; }
+bool IsOfAnotherRedis(const CommandInfo& info) {
+  return info.name == "client|setinfo" || info.name.starts_with("sentinel|");
+}
 
 // Which databases they touch stands in their arguments, where an ACL doesn't look.
 bool NamesDatabases(const CommandInfo& info) {
@@ -159,7 +161,7 @@ std::vector<AclGrant> AclGrants::All() {
   std::vector<AclGrant> out;
   for (const CommandInfo* info : commands) {
     // A container by itself is an error to Redis, but for COMMAND.
-    if (IsOfLaterRedis(*info) || (info->container && !resp::ArityHolds(*info, 1))) continue;
+    if (IsOfAnotherRedis(*info) || (info->container && !resp::ArityHolds(*info, 1))) continue;
     Walk(*info, out);
   }
   NoteDatabases();

@@ -31,6 +31,7 @@ void Conversation::OnClosed() {
   intake_ = Intake::kClosed;
   while (!queue_.empty()) FinishSlot(audit::CommandEnd::Result::kNone, {});
   held_ = std::string();
+  withheld_ = std::string();
   EndTransaction();
   Charge();
 }
@@ -88,8 +89,8 @@ void Conversation::Charge() {
   constexpr std::size_t kSlotCost = sizeof(Slot) + 256;  // with a usual audit record
   if (environment_.budget == nullptr) return;
   Budget& budget = *environment_.budget;
-  const std::size_t held =
-      held_.size() + queue_.size() * kSlotCost + planned_ * sizeof(ExecPlan::Item);
+  const std::size_t held = held_.size() + withheld_.size() + queue_.size() * kSlotCost +
+                           planned_ * sizeof(ExecPlan::Item);
   budget.used += held - charged_;  // wraps around where it falls, and comes out right
   charged_ = held;
   if (budget.used > budget.limit && held > Budget::kFairShare && !finished_)

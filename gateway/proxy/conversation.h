@@ -35,6 +35,7 @@
 #include "gateway/proxy/passage.h"
 #include "gateway/proxy/pubsub_state.h"
 #include "gateway/proxy/reply_queue.h"
+#include "gateway/proxy/topology_rewriter.h"
 #include "resp/command_parser.h"
 #include "resp/command_table.h"
 #include "resp/key_extractor.h"
@@ -47,6 +48,8 @@ struct ConversationLimits {
   resp::ReplyLimits reply;
   std::size_t max_pending =
       262144;  // requests without a reply; beyond, no more are taken until some are answered
+  // Bytes of one reply that is kept to be rewritten; a longer one ends the connection.
+  std::size_t max_topology_reply = 4 * 1024 * 1024;
 };
 
 // The rules in force for an agent's connections on one route, and with them the commands that they
@@ -57,9 +60,9 @@ struct Gate {
   std::shared_ptr<const policy::Rules> pushed;  // by the server agent; a command must pass both
 };
 
-// What all conversations of an agent may hold together, bytes: requests that aren't whole yet, and
-// what is kept of those without a reply. When it is used up, a conversation that holds more than
-// kFairShare of it ends.
+// What all conversations of an agent may hold together, bytes: requests that aren't whole yet, what
+// is kept of those without a reply, and replies that are withheld. When it is used up, a
+// conversation that holds more than kFairShare of it ends.
 struct Budget {
   static constexpr std::size_t kFairShare = 256 * 1024;
   std::size_t limit = 0;
@@ -90,6 +93,8 @@ struct Environment {
   std::string_view login;
   Budget* budget = nullptr;            // null: without a limit
   UnknownCommands* unknown = nullptr;  // null: nobody wants to know
+  // Of the node that the client is connected to; null: no reply is rewritten.
+  const TopologyRewriter* topology = nullptr;
 };
 
 class Conversation final : public Passage {
@@ -146,6 +151,13 @@ class Conversation final : public Passage {
     bool silent = false;
   };
   enum class ReplyMode : std::uint8_t { kUnchanged, kOn, kOff, kSkip };
+  // What of Redis's a client doesn't get before it is whole, as it may have to be replaced or
+  // rewritten.
+  enum class Withholding : std::uint8_t {
+    kNothing,
+    kShort,  // what turns out to be longer needs no rewriting, and passes
+    kAll,    // what turns out to be longer ends the connection
+  };
 
   // Requests (conversation_request.cc). `input` is all that isn't consumed; returns how much of it
   // is done with.
@@ -161,7 +173,8 @@ class Conversation final : public Passage {
   bool MayStill(std::string_view command, const Now& now) const;
   bool Examine(const policy::Request& request, std::size_t bytes, const Now& now);
   void Refuse(std::string_view text, bool disconnect, std::size_t bytes, const Now& now);
-  void Admit(const resp::Command& command, resp::Verb verb, std::size_t bytes, const Now& now);
+  void Admit(const resp::Command& command, const resp::CommandInfo* info, resp::Verb verb,
+             std::size_t bytes, const Now& now);
   void DropTransaction(bool answered);
   void PushLocal(std::string_view text, LocalAnswer how, std::size_t bytes, const Now& now);
   void FinishUnanswered(std::size_t bytes);
@@ -198,6 +211,11 @@ class Conversation final : public Passage {
 
   // Replies (conversation_reply.cc).
   bool BeginFrame(char first, const Now& now);
+  void DecideWithholding(char first);
+  TopologyKind DueTopology();
+  bool Withhold(std::string_view piece);
+  void RefuseLongReply();
+  void GiveWithheld(bool message);
   void EndFrame();
   bool IsOutOfBand(const resp::ReplyScanner::Frame& frame, resp::Verb confirmed) const;
   void EndUnproven();
@@ -238,8 +256,11 @@ class Conversation final : public Passage {
   ReplyQueue queue_;
   resp::ReplyScanner scanner_;
   std::string_view replies_;  // of the current input: contiguous bytes that are the client's
-  std::string withheld_;      // a reply that may have to be replaced
-  bool in_frame_ = false, withhold_ = false;
+  std::string withheld_;      // the frame under way, so far
+  Withholding withholding_ = Withholding::kNothing;
+  std::size_t max_withheld_ = 0;
+  bool replaced_ = false;  // the frame can't be rewritten, and the client got an error
+  bool in_frame_ = false;
   std::uint64_t frame_bytes_ = 0;
   std::int64_t frame_started_us_ = 0;
 

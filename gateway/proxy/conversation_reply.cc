@@ -14,8 +14,11 @@ using Result = audit::CommandEnd::Result;
 constexpr std::string_view kExecAbort =
     "EXECABORT Transaction discarded because of previous errors.";
 constexpr std::string_view kUnasked = "Redis sent a reply that nobody asked for";
+constexpr std::string_view kTooLong =
+    "ERR redwall: this reply names nodes, and is longer than what may be kept of it to rewrite it "
+    "(max_topology_reply)";
 constexpr std::size_t kMaxWithheld =
-    64 * 1024;  // a status line or an error; Redis's are far shorter
+    64 * 1024;  // a status line, an error, a Sentinel's message; Redis's are far shorter
 
 // "1339518083.107412 [0 127.0.0.1:60866] "keys" "*"": what MONITOR prints.
 bool IsMonitorLine(std::string_view text) {
@@ -62,14 +65,11 @@ void Conversation::OnReply(std::string_view bytes, const Now& now) {
     const std::string_view piece = rest.substr(0, used);
     frame_bytes_ += used;
     done += used;
-    if (!withhold_) {
+    if (!Withhold(piece)) {
       replies_ =
           replies_.empty() ? piece : std::string_view(replies_.data(), replies_.size() + used);
-    } else if (withheld_.size() + used <= kMaxWithheld) {
-      withheld_.append(piece);
-    } else {
-      return Fail("Redis's answer to a command of the gateway's own is too long");
     }
+    if (finished_) return Charge();
     if (status == resp::ScanStatus::kFrame) EndFrame();
   }
   FlushReplies();
@@ -93,20 +93,17 @@ bool Conversation::BeginFrame(char first, const Now& now) {
   in_frame_ = true;
   frame_bytes_ = 0;
   frame_started_us_ = now.mono_us;
-  withhold_ = false;
-  if (queue_.empty()) {
-    if (MayComeUnasked(first)) return true;
+  if (queue_.empty() && !MayComeUnasked(first)) {
     FlushReplies();
     Fail(kUnasked);
     return false;
   }
+  DecideWithholding(first);
+  if (queue_.empty()) return true;
   const Slot& slot = queue_.front();
   // While subscribed in RESP2, EXEC isn't allowed, and an array is a message.
   if (slot.verb == Verb::kExec && slot.commands == 0 && !(protocol_ == 2 && pubsub_.subscribed()))
     scanner_.TakeHeaderAlone();
-  const bool answers = first != '>' && first != '*';  // not a push, nor a message in RESP2
-  withhold_ = answers && (slot.unproven || MayBeReplaced(slot));
-  if (withhold_) FlushReplies();
   // SYNC and PSYNC are refused with an error like any command; anything else opens the replication
   // stream.
   if ((slot.verb == Verb::kSync || slot.verb == Verb::kPsync) && first != '-') {
@@ -121,6 +118,92 @@ bool Conversation::BeginFrame(char first, const Now& now) {
     return false;
   }
   return true;
+}
+
+// Whether the frame that begins is withheld, and how much of it.
+void Conversation::DecideWithholding(char first) {
+  const bool answers = first != '>' && first != '*';  // not a push, nor a message in RESP2
+  withholding_ = Withholding::kNothing;
+  max_withheld_ = kMaxWithheld;
+  replaced_ = false;
+  if (answers && !queue_.empty() && (queue_.front().unproven || MayBeReplaced(queue_.front()))) {
+    withholding_ = Withholding::kAll;
+  } else if (environment_.topology == nullptr) {
+    return;
+  } else if (first != '>' && !IsErrorType(first) && DueTopology() != TopologyKind::kNone) {
+    withholding_ = Withholding::kAll;
+    max_withheld_ = environment_.limits->max_topology_reply;
+  } else if (IsErrorType(first) || first == '>' || first == '|' ||
+             (first == '*' && protocol_ == 2 && pubsub_.subscribed())) {
+    withholding_ = Withholding::kShort;
+  }
+  if (withholding_ != Withholding::kNothing) FlushReplies();
+}
+
+// Of the command that the next reply answers: the first that isn't silenced, and within EXEC's
+// array the one whose turn it is.
+TopologyKind Conversation::DueTopology() {
+  std::size_t i = 0;
+  while (i < queue_.size() && queue_.at(i).silent) ++i;
+  if (i == queue_.size()) return TopologyKind::kNone;
+  const Slot& slot = queue_.at(i);
+  if (slot.commands == 0) return slot.topology;
+  const ExecPlan* const plan = slot.exec.get();
+  if (plan == nullptr || plan->done == plan->items.size()) return TopologyKind::kNone;
+  const ExecPlan::Item& item = plan->items[plan->done];
+  return item.position == slot.executed ? item.effect.topology : TopologyKind::kNone;
+}
+
+// A piece of the frame under way. False: it is the client's.
+bool Conversation::Withhold(std::string_view piece) {
+  if (withholding_ == Withholding::kNothing) return false;
+  if (piece.size() <= max_withheld_ - withheld_.size()) {
+    withheld_.append(piece);
+    return true;
+  }
+  if (withholding_ == Withholding::kAll) {
+    RefuseLongReply();
+    return true;
+  }
+  withholding_ = Withholding::kNothing;
+  outlet_.ToClient(withheld_);
+  std::string().swap(withheld_);
+  return false;
+}
+
+void Conversation::RefuseLongReply() {
+  std::string().swap(withheld_);
+  if (DueTopology() == TopologyKind::kNone)
+    return Fail("Redis's answer to a command of the gateway's own is too long");
+  Slot& slot = queue_.front();
+  if (!slot.silent) {
+    resp::WriteError(kTooLong, slot.answer);
+    outlet_.ToClient(slot.answer);
+    slot.bytes_out += slot.answer.size();
+    FinishSlot(Result::kError, "ERR");
+  }
+  Fail("a reply that names nodes is longer than what may be kept of it (max_topology_reply)");
+}
+
+// A frame that was withheld is whole: the client gets it, rewritten where it names nodes.
+void Conversation::GiveWithheld(bool message) {
+  if (environment_.topology != nullptr) {
+    const TopologyRewriter& topology = *environment_.topology;
+    std::string anew;
+    const Rewrite outcome = message ? topology.Message(withheld_, anew)
+                                    : topology.Reply(DueTopology(), withheld_, anew);
+    replaced_ = outcome != Rewrite::kDone;
+    // There is no error that could take a message's place.
+    if (replaced_ && message) return Fail("a message names a node that has no local address");
+    if (replaced_) {
+      anew.clear();
+      resp::WriteError(Describe(outcome), anew);
+    }
+    withheld_.swap(anew);
+  }
+  outlet_.ToClient(withheld_);
+  frame_bytes_ = withheld_.size();
+  std::string().swap(withheld_);
 }
 
 // With no request unanswered: whether a frame that begins so may come. What isn't RESP is left to
@@ -144,39 +227,41 @@ void Conversation::EndFrame() {
     EndUnproven();
   if (finished_) return;
   const bool has_slot = !queue_.empty();
+  const bool out_of_band = IsOutOfBand(frame, confirmed);
+  if (!has_slot && !out_of_band && !IsErrorType(frame.type) && !reply_mode_used_) {
+    // An error may come unasked (maxclients, protected mode); anything else can't be Redis.
+    replies_.remove_suffix(std::min<std::size_t>(frame_bytes_, replies_.size()));
+    return Fail(kUnasked);
+  }
+  if (withholding_ != Withholding::kNothing &&
+      (out_of_band || !has_slot || !MayBeReplaced(queue_.front())))
+    GiveWithheld(out_of_band);
+  if (finished_) return;
   if (has_slot && queue_.front().commands > 0) {
     EndExecReply(frame, confirmed);
   } else if (has_slot && confirmed != Verb::kOther && queue_.front().kind == Slot::Kind::kPubsub &&
              queue_.front().verb == confirmed) {
     EndConfirmation(confirmed, frame);
-  } else if (IsOutOfBand(frame, confirmed)) {
+  } else if (out_of_band) {
     pubsub_.Confirm(confirmed, frame.last_integer);
-    if (withhold_) outlet_.ToClient(withheld_);
   } else if (has_slot) {
     EndReply(frame);
-  } else if (!IsErrorType(frame.type) && !reply_mode_used_) {
-    // An error may come unasked (maxclients, protected mode); anything else can't be Redis.
-    replies_.remove_suffix(std::min<std::size_t>(frame_bytes_, replies_.size()));
-    return Fail(kUnasked);
   }
   withheld_.clear();
-  withhold_ = false;
+  withholding_ = Withholding::kNothing;
   FlushLocals();
 }
 
 // The first reply behind a CLIENT REPLY tells whether that was granted.
 void Conversation::EndUnproven() {
   while (!finished_ && !queue_.empty() && queue_.front().unproven) {
-    if (withhold_ && RefusesReplyMode()) {
+    if (withholding_ != Withholding::kNothing && RefusesReplyMode()) {
       ReplyModeRefused();
     } else {
       ReplyModeGranted();
     }
   }
   FlushLocals();
-  if (finished_ || (!queue_.empty() && MayBeReplaced(queue_.front()))) return;
-  outlet_.ToClient(withheld_);
-  withheld_.clear();
 }
 
 // Whether a confirmation is the answer to the first command that isn't silenced.
@@ -233,6 +318,7 @@ void Conversation::EndReply(const resp::ReplyScanner::Frame& frame) {
   if (is_exec && frame.type == '*' && frame.elements > 0) return EndExecHeader(frame.elements);
   // EXEC without an array has executed nothing (WATCH).
   ApplyReply(slot, !is_error && !is_exec && !(frame.type == '+' && frame.text == "QUEUED"));
+  if (replaced_) return FinishSlot(Result::kError, "ERR");
   FinishSlot(is_error ? Result::kError : Result::kOk, frame.text);
 }
 

@@ -156,7 +156,7 @@ bool Conversation::TakeCommand(std::string_view raw, const Now& now) {
     WriteAnew(command);
     Forward(scratch_);
   }
-  Admit(command, verb, raw.size(), now);
+  Admit(command, info, verb, raw.size(), now);
   return true;
 }
 
@@ -200,7 +200,7 @@ bool Conversation::TakeHead(std::string_view input, const Now& now, std::size_t&
   ++number_;
   const bool allowed = Examine(request, 0, now);
   const std::size_t slots = queue_.size();
-  if (allowed) Admit(command, Verb::kOther, 0, now);
+  if (allowed) Admit(command, info, Verb::kOther, 0, now);
   streams_slot_ = queue_.size() > slots;
   parser_.StreamRest();
   used = parser_.consumed();
@@ -356,9 +356,12 @@ void Conversation::FinishUnanswered(std::size_t bytes) {
 }
 
 // An allowed command: its slot, and what it does to the connection's state.
-void Conversation::Admit(const resp::Command& command, Verb verb, std::size_t bytes,
-                         const Now& now) {
+void Conversation::Admit(const resp::Command& command, const resp::CommandInfo* info, Verb verb,
+                         std::size_t bytes, const Now& now) {
   if (raw_) return FinishUnanswered(bytes);
+  const TopologyKind topology = environment_.topology != nullptr && info != nullptr
+                                    ? TopologyOf(*info, command)
+                                    : TopologyKind::kNone;
   const ReplyMode mode = ReplyModeOf(command, verb);
   const bool silent = !ExpectsReply(command, verb);
   const bool unproven = silent && (mode == ReplyMode::kOff || mode == ReplyMode::kSkip);
@@ -369,6 +372,7 @@ void Conversation::Admit(const resp::Command& command, Verb verb, std::size_t by
     Slot unanswered;
     unanswered.verb = verb;
     unanswered.silent = true;
+    unanswered.topology = topology;
     NoteEffects(command, verb, unanswered);
     if (unanswered.kind == Slot::Kind::kPubsub) loose_until_ = awaited_ + 1;
     ApplyReply(unanswered, true);
@@ -383,6 +387,7 @@ void Conversation::Admit(const resp::Command& command, Verb verb, std::size_t by
     if (silent && unproven_ > 0) ++silenced_;
     if (!silent) ++awaited_;
     slot.verb = verb;
+    slot.topology = topology;
     slot.arrived_us = now.mono_us;
     slot.bytes_in = bytes;
     slot.record.swap(record_);

@@ -226,12 +226,14 @@ void Conversation::NoteQueued(const resp::Command& command, Verb verb, Slot& slo
       slot.verb = Verb::kOther;
       break;
     default:
-      if (!IsPubsub(verb)) {
-        slot.verb = Verb::kOther;
-        return;
+      if (IsPubsub(verb)) {
+        slot.kind = Slot::Kind::kPubsub;
+        slot.confirmations = item.confirmations = static_cast<std::uint32_t>(command.argc() - 1);
+        break;
       }
-      slot.kind = Slot::Kind::kPubsub;
-      slot.confirmations = item.confirmations = static_cast<std::uint32_t>(command.argc() - 1);
+      slot.verb = Verb::kOther;
+      if (slot.topology == TopologyKind::kNone) return;
+      item.effect.topology = slot.topology;
       break;
   }
   if (transaction_.plan == nullptr) transaction_.plan = std::make_unique<ExecPlan>();

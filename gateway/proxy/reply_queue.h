@@ -12,11 +12,13 @@
 #include <vector>
 
 #include "gateway/proxy/pubsub_state.h"
+#include "gateway/proxy/topology_kind.h"
 #include "resp/command_table.h"
 
 namespace redwall::proxy {
 
-// What a command does to the state of its connection once Redis has granted it.
+// What a command does to the state of its connection once Redis has granted it, and what has to be
+// done to its reply.
 struct Effect {
   resp::Verb verb = resp::Verb::kOther;
   // SELECT: the database. HELLO: the protocol version. MULTI: which transaction it opens, or is
@@ -27,9 +29,11 @@ struct Effect {
   // HELLO: how often it logs in, 2 for more. Once it is refused: whether it may have done so all
   // the same.
   std::uint8_t logins = 0;
+  // How its reply names nodes; kNone where replies aren't rewritten at all.
+  TopologyKind topology = TopologyKind::kNone;
 };
 
-// The commands of a transaction that do more than give one reply, in order.
+// The commands of a transaction that do more than give one reply that passes, in order.
 struct ExecPlan {
   struct Item {
     std::uint64_t position;  // of the command among those that were queued

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,6 +46,16 @@ struct Names final : proxy::UnknownCommands {
   std::string known;
 };
 
+// Some nodes have a local address.
+struct Nodes final : proxy::NodeAddresses {
+  std::optional<proxy::LocalAddress> LocalOf(std::string_view, std::uint16_t port,
+                                             proxy::NodeKind) override {
+    if (port % 4 == 0) return std::nullopt;
+    return proxy::LocalAddress{"127.0.0.1", port};
+  }
+  void SameNode(std::string_view, std::string_view, std::uint16_t) override {}
+};
+
 struct Site {
   Site(const proxy::Environment& environment)
       : conversation(environment, wire, {"00", 1, "site", "here"}, "") {}
@@ -66,8 +77,13 @@ void Run(std::string_view input) {
   limits.max_pending = 32;
   proxy::Budget budget{.limit = 1 << 20};
   Names names;
-  const proxy::Environment environment{&gate, &recorder, &limits, {}, &budget, &names};
-  Site near(environment), far(environment);
+  limits.max_topology_reply = 1024;
+  Nodes nodes;
+  const proxy::TopologyRewriter topology(nodes, {"10.0.0.1", 7000}, proxy::NodeKind::kSentinel);
+  const proxy::Environment at_redis{&gate, &recorder, &limits, {}, &budget, &names};
+  proxy::Environment at_client = at_redis;
+  at_client.topology = &topology;
+  Site near(at_client), far(at_redis);
   Now now;
   while (input.size() > 1) {
     const auto head = static_cast<unsigned char>(input[0]);

@@ -42,7 +42,7 @@ TEST_CASE("A server's configuration with all that it can say") {
     "limits": {"max_connections": 1, "timeout_ms": 2, "drain_ms": 0, "max_unauthenticated": 40,
                "unauthenticated_start": 5, "unauthenticated_rate": 6, "max_unauthenticated_per_source": 7,
                "max_inspected_bytes": 1024, "max_argument_bytes": 1025, "max_reply_depth": 8,
-               "max_pending_commands": 16, "stream_window_bytes": 16384, "session_window_bytes": 16385,
+               "max_pending_commands": 16, "max_topology_reply": 4096, "stream_window_bytes": 16384, "session_window_bytes": 16385,
                "max_streams": 11, "max_unanswered_opens": 12, "max_replay_bytes": 65536,
                "ping_after_ms": 100, "dead_after_ms": 200}})");
   REQUIRE(file.ServerError() == "");
@@ -78,6 +78,7 @@ TEST_CASE("A server's configuration with all that it can say") {
   CHECK(limits.conversation.request.max_bulk == 1025);
   CHECK(limits.conversation.reply.max_depth == 8);
   CHECK(limits.conversation.max_pending == 16);
+  CHECK(limits.conversation.max_topology_reply == 4096);
   CHECK(limits.session.stream_window == 16384);
   CHECK(limits.session.session_window == 16385);
   CHECK(limits.session.max_streams == 11);
@@ -173,6 +174,8 @@ TEST_CASE("An error names the file, the place in it, and what was expected there
       {R"({"routes": {"r": {"tcp": "a:1"}}})", "routes.r.tcp: " + later},
       {R"({"limits": {"max_connections": 0}})",
        "limits.max_connections: expected a whole number from 1 to 1000000, got 0"},
+      {R"({"limits": {"max_topology_reply": 4095}})",
+       "limits.max_topology_reply: expected a whole number from 4096 to"},
       {R"({"limits": {"max_pending_commands": 15}})",
        "limits.max_pending_commands: expected a whole number from 16 to"},
       {R"({"limits": {"timeout": 1}})", "limits.timeout: unknown name"},

@@ -8,6 +8,7 @@
 
 #include "tests/gateway/audit/temp_folder.h"
 #include "tests/gateway/proxy/conversation_fixture.h"
+#include "tests/gateway/proxy/fake_nodes.h"
 
 namespace redwall::proxy {
 namespace {
@@ -70,6 +71,32 @@ TEST_CASE("An error is recorded by its first word, a denial with its rule") {
   CHECK(lines[2]["rule"] == "no-wipes");
   CHECK(lines[2]["decision"] == "deny");
   CHECK(lines[2]["bytes_out"] == kDenied.size());
+}
+
+TEST_CASE("Of a reply that was rewritten the length is recorded that the client got") {
+  FakeNodes nodes(1);
+  const TopologyRewriter rewriter(nodes, {}, NodeKind::kRedis);
+  AuditedSite site({.topology = &rewriter});
+  const auto address = [](std::string_view host, std::string_view port) {
+    return "*2\r\n" + Bulk(host) + Bulk(port);
+  };
+  const std::string ours = address("127.0.0.1", "17000");
+  const std::string get = "GET-MASTER-ADDR-BY-NAME";
+  site->Run({"SENTINEL", get, "m"}, address("10.10.10.10", "6379"));
+  site->Run({"GET", "a"}, "-MOVED 1 10.10.10.10:6379\r\n");
+  site->Request(Wire({"MULTI"}) + Wire({"SENTINEL", get, "m"}) + Wire({"EXEC"}));
+  site->Reply("+OK\r\n+QUEUED\r\n*1\r\n" + address("10.10.10.10", "6379"));
+  const std::string none = site->Run({"SENTINEL", get, "m"}, address("a", "1"));
+  const auto lines = site.Lines();
+  REQUIRE(lines.size() == 6);
+  CHECK(lines[0]["result"] == "ok");
+  CHECK(lines[0]["bytes_out"] == ours.size());
+  CHECK(lines[1]["error"] == "MOVED");
+  CHECK(lines[1]["bytes_out"] == std::string("-MOVED 1 127.0.0.1:17000\r\n").size());
+  CHECK(lines[4]["bytes_out"] == 4 + ours.size());
+  CHECK(none.starts_with("-ERR redwall: "));
+  CHECK(lines[5]["error"] == "ERR");
+  CHECK(lines[5]["bytes_out"] == none.size());
 }
 
 TEST_CASE("What is unanswered when the connection ends is recorded as such") {

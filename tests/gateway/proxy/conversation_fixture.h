@@ -65,6 +65,7 @@ struct SiteOptions {
   std::string audit = {};  // file; empty: none
   std::string side = "server";
   Budget* budget = nullptr;
+  const TopologyRewriter* topology = nullptr;
 };
 
 class Site final : public Outlet {
@@ -78,7 +79,8 @@ class Site final : public Outlet {
                                                                .recorder = &recorder_,
                                                                .limits = &options_.limits,
                                                                .login = options_.login,
-                                                               .budget = options_.budget},
+                                                               .budget = options_.budget,
+                                                               .topology = options_.topology},
                                                    *this, subject, options_.user);
   }
 
