@@ -27,6 +27,9 @@ from route_pair import cluster_pair
 CLIENTS = ("redis-py", "ioredis", "ioredis-6")
 RUNS = ("reshard", "fail-over")
 MOVED_SLOTS = 1000
+# Many, so that clients meet slots that are on their way. With more of them, a command with several
+# keys has to wait for its slot for longer than clients try.
+MOVED_AT_ONCE = 64
 
 
 def start_drive(scene, client, address, seed):
@@ -39,7 +42,7 @@ def start_drive(scene, client, address, seed):
 def reshard(cluster, drive):
     drive.phase("reshard")
     source, target = cluster.masters()[:2]
-    cluster.move_slots(MOVED_SLOTS, source, target)
+    cluster.move_slots(MOVED_SLOTS, source, target, at_once=MOVED_AT_ONCE)
 
 
 def fail_over(cluster, drive):

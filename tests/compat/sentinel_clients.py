@@ -21,7 +21,7 @@ import foreign  # first: it finds tests/support
 from drives import writers
 from harness import Scene
 from processes import Failure, check, check_equal, wait_until
-from route_pair import RoutePair
+from route_pair import RoutePair, node_ports
 from sentinels import Sentinels
 
 RUNS = ("fail-over", "kill")
@@ -29,9 +29,13 @@ WAYS = ("direct", "ordinary", "sentinel")
 
 
 def through(scene, watched):
-    """Both agents in front of what the sentinels watch."""
+    """Both agents in front of what the sentinels watch: a listener for the master, and one that is
+    a sentinel to its clients."""
     routes = {"sessions": {"sentinel": watched.addresses, "master": watched.name}}
-    return RoutePair(scene, routes, [{"route": "sessions"}], audit=True, policy=foreign.ALLOW_ALL)
+    sentinel = {"route": "sessions", "role": "sentinel", "node_ports": node_ports()}
+    return RoutePair(
+        scene, routes, [{"route": "sessions"}, sentinel], audit=True, policy=foreign.ALLOW_ALL
+    )
 
 
 def switched(watched, old):
@@ -66,7 +70,7 @@ def run(event, way, options):
             pair = through(scene, watched)
             where = {"address": pair.fronts[0]}
         if way == "sentinel":
-            where = {"sentinels": pair.fronts, "master": watched.name}
+            where = {"sentinels": [pair.fronts[1]], "master": watched.name}
         drive = writers(scene, where)
         drive.wait_done(numbers)
         replace(watched, drive, event)

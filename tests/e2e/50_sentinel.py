@@ -6,13 +6,14 @@ How soon clients are back and what is lost, against a direct connection: tests/c
 sentinel_clients.py.
 """
 
+import redis
 from redis.sentinel import Sentinel
 
 import scenario  # noqa: F401, finds tests/support
 from drives import writers
 from harness import run_tests
 from processes import SHARE, check, check_equal, wait_until
-from route_pair import RoutePair
+from route_pair import RoutePair, node_ports
 from sentinels import Sentinels
 from wire import Closed, encode
 
@@ -22,8 +23,7 @@ NUMBERS = 800 // SHARE  # of the writers, between two events
 def start(scene, listeners=({"route": "sessions"},), **options):
     """(what the sentinels watch, both agents)"""
     watched = Sentinels(scene, **options)
-    master = {"sentinel": watched.addresses, "master": watched.name}
-    routes = {"sessions": master, "copies": {**master, "role": "replica"}}
+    routes = {"sessions": {"sentinel": watched.addresses, "master": watched.name}}
     return watched, RoutePair(scene, routes, list(listeners))
 
 
@@ -118,8 +118,8 @@ def test_there_and_back(scene):
     pair.check_sound()
 
 
-def test_the_replicas_have_a_route_too(scene):
-    listeners = [{"route": "sessions"}, {"route": "copies"}]
+def test_the_replicas_have_a_listener_too(scene):
+    listeners = [{"route": "sessions"}, {"route": "sessions", "role": "replica"}]
     watched, pair = start(scene, listeners, replicas=2)
     master, copies = pair.fronts
     replicas = {replica.port for replica in watched.replicas()}
@@ -140,32 +140,46 @@ def test_the_replicas_have_a_route_too(scene):
 
 
 def test_clients_that_ask_sentinels(scene):
-    """redis.sentinel with the listener for a sentinel: it is told the listener, and never learns
-    where a server is."""
-    watched, pair = start(scene)
-    host, port = pair.fronts[0].split(":")
+    """redis.sentinel with a listener for its sentinel: it is told of listeners that lead to the
+    servers, and never learns where a server is."""
+    ports = node_ports()
+    asked = {"route": "sessions", "role": "sentinel", "node_ports": ports}
+    watched, pair = start(scene, [{"route": "sessions"}, asked], replicas=2)
+    first, last = map(int, ports.split("-"))
+    host, port = pair.fronts[1].split(":")
     sentinel = Sentinel([(host, int(port))], socket_timeout=30)
-    check_equal(sentinel.discover_master(watched.name), (host, int(port)), "the master's address")
+    for found in (sentinel.discover_master(watched.name), *sentinel.discover_slaves(watched.name)):
+        check(found[0] == host and first <= found[1] <= last, f"the address of a server: {found}")
     client = sentinel.master_for(watched.name)
     check_equal((client.set("a", "b"), client.get("a")), (True, b"b"), "SET and GET")
-    drive = writers(scene, {"sentinels": [pair.fronts[0]], "master": watched.name})
+    reader = sentinel.slave_for(watched.name)
+    wait_until(lambda: reader.get("a") == b"b", "the value at a replica")
+    drive = writers(scene, {"sentinels": [pair.fronts[1]], "master": watched.name})
     drive.wait_done(NUMBERS)
     drive.phase("away")
     new = watched.failover()
-    wait_behind(scene, pair.fronts[0], new)
+    wait_until(lambda: follows(sentinel, watched, new), f"the client to be led to {new.name}")
     drive.phase("recovery")
     drive.wait_done(NUMBERS)
     drive.phase("afterwards")
     drive.wait_done(NUMBERS)
     result = drive.finish()
     check_equal((result["wrong"], result["errors"].get("afterwards", {})), (0, {}), "afterwards")
-    wire = scene.wire(pair.fronts[0])
-    ports = [str(server.port).encode() for server in watched.servers]
-    for question in ("MASTERS", "MASTER", "SLAVES", "REPLICAS", "GET-MASTER-ADDR-BY-NAME"):
+    wire = scene.wire(pair.fronts[1])
+    secret = [str(server.port).encode() for server in watched.servers + watched.sentinels]
+    for question in ("MASTERS", "MASTER", "REPLICAS", "SENTINELS", "GET-MASTER-ADDR-BY-NAME"):
         name = [] if question == "MASTERS" else [watched.name]
         said = wire.call("SENTINEL", question, *name)
-        check(not any(port in said for port in ports), f"a server's port in {question}: {said!r}")
+        check(not any(port in said for port in secret), f"a port in SENTINEL {question}: {said!r}")
     pair.check_sound()
+
+
+def follows(sentinel, watched, new):
+    """True when the client that asks is led to this server."""
+    try:
+        return sentinel.master_for(watched.name).config_get("port")["port"] == str(new.port)
+    except redis.ConnectionError:
+        return False
 
 
 def test_sentinels_that_are_gone(scene):

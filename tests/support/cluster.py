@@ -25,7 +25,7 @@ from redis_nodes import Node
 SLOTS = 16384
 # Milliseconds without an answer until a node is taken for dead. Shorter, and a busy machine kills.
 NODE_TIMEOUT = 2000
-SLOTS_AT_ONCE = 16  # are under way together while slots are moved
+SLOTS_AT_ONCE = 16  # are under way together while slots are moved; redis-cli takes one
 KEYS_AT_ONCE = 10  # one MIGRATE
 
 # What a node says of another: `slots` is a set of numbers, `master` the id of a replica's.
@@ -207,8 +207,9 @@ class Cluster:
         except Failure:
             return False
 
-    def move_slots(self, slots, source, target, on_step=None):
-        """Moves slots (a list, or how many of them) with their keys between two masters.
+    def move_slots(self, slots, source, target, on_step=None, at_once=SLOTS_AT_ONCE):
+        """Moves slots (a list, or how many of them) with their keys between two masters, `at_once`
+        of them at the same time.
 
         `on_step(stage, slots)` is called while they are under way: "open" when both nodes know that
         the slots move and no key has yet; "keys" after each MIGRATE. Up to the end each key of
@@ -218,8 +219,8 @@ class Cluster:
             slots = self.slots_of(source)[:slots]
         on_step = on_step or (lambda stage, slots: None)
         others = [node for node in self.masters() if node not in (source, target)]
-        for start in range(0, len(slots), SLOTS_AT_ONCE):
-            some = slots[start : start + SLOTS_AT_ONCE]
+        for start in range(0, len(slots), at_once):
+            some = slots[start : start + at_once]
             _set_slots(target, some, "IMPORTING", source)
             _set_slots(source, some, "MIGRATING", target)
             on_step("open", some)

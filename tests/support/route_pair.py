@@ -67,10 +67,10 @@ class RoutePair:
 def cluster_pair(scene, cluster, **options):
     """Both agents in front of a Cluster, for clients that know clusters: fronts[0] is what they are
     told, and node_ports (a range) where they find the nodes."""
-    first = free_port_range(NODE_PORTS)
-    listener = {"route": "orders", "node_ports": f"{first}-{first + NODE_PORTS - 1}"}
+    listener = {"route": "orders", "node_ports": node_ports()}
     pair = RoutePair(scene, cluster_route(scene, cluster), [listener], **options)
-    pair.node_ports = range(first, first + NODE_PORTS)
+    first, last = map(int, listener["node_ports"].split("-"))
+    pair.node_ports = range(first, last + 1)
     return pair
 
 
@@ -78,6 +78,12 @@ def single_pair(scene, cluster, **options):
     """Both agents in front of a Cluster, for clients that don't: fronts[0] is all of it."""
     listener = {"route": "orders", "cluster_mode": "single"}
     return RoutePair(scene, cluster_route(scene, cluster), [listener], **options)
+
+
+def node_ports():
+    """A range of ports as the configuration has it."""
+    first = free_port_range(NODE_PORTS)
+    return f"{first}-{first + NODE_PORTS - 1}"
 
 
 def cluster_route(scene, cluster):

@@ -12,6 +12,8 @@ const calculateSlot = require("cluster-key-slot");
 
 const SLOTS = 16384;
 const PROGRESS = 500; // operations
+// How ioredis gives up what Redis won't do until a slot has moved.
+const ON_THE_MOVE = /^(TRYAGAIN|ASK|EXECABORT|Too many Cluster redirections)/;
 const TRIES = 200; // of what meets a slot on the move
 const SET_AND_GET = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])";
 
@@ -67,8 +69,8 @@ async function patiently(name, action) {
     try {
       return await action();
     } catch (error) {
-      if (tries === TRIES || !/^(TRYAGAIN|ASK|EXECABORT)/.test(error.message)) throw error;
-      const kind = `${name}: ${error.message.split(" ")[0]}`;
+      if (tries === TRIES || !ON_THE_MOVE.test(error.message)) throw error;
+      const kind = `${name}: ${error.message.split(":")[0]}`;
       redirects[kind] = (redirects[kind] || 0) + 1;
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
