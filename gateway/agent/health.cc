@@ -1,5 +1,6 @@
 #include "gateway/agent/health.h"
 
+#include <set>
 #include <utility>
 
 namespace redwall::agent {
@@ -30,6 +31,8 @@ std::optional<std::string> Health::WhyDown(const net::Address& address) const {
   return found->second->why;
 }
 
+void Health::OnReached(const net::Address& address) { down_.erase(address.ToString()); }
+
 void Health::OnUnreachable(const net::Address& address, const std::string& why) {
   auto& down = down_[address.ToString()];
   if (down != nullptr) {
@@ -38,6 +41,12 @@ void Health::OnUnreachable(const net::Address& address, const std::string& why) 
   }
   down = std::make_unique<Down>(loop_, address, why);
   down->next.Start(kProbeMs, 0, [this, &probed = *down] { Probe(probed); });
+}
+
+void Health::Retain(const std::vector<net::Address>& addresses) {
+  std::set<std::string> kept;
+  for (const net::Address& address : addresses) kept.insert(address.ToString());
+  std::erase_if(down_, [&](const auto& item) { return !kept.contains(item.first); });
 }
 
 void Health::Probe(Down& down) {

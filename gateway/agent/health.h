@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gateway/net/address.h"
 #include "gateway/net/dialer.h"
@@ -31,10 +32,11 @@ class Health {
   // down.
   std::optional<std::string> WhyDown(const net::Address& address) const;
   // What a connection to it came to. A failure of the agent's own probe says the same.
-  void OnReached(const net::Address& address) { down_.erase(address.ToString()); }
+  void OnReached(const net::Address& address);
   void OnUnreachable(const net::Address& address, const std::string& why);
-  // Forgets all: the addresses are other ones.
-  void Clear() { down_.clear(); }
+  // Forgets all but these: the others are no longer the route's, and needn't be tried. Not to be
+  // called from `back`.
+  void Retain(const std::vector<net::Address>& addresses);
 
  private:
   struct Down;

@@ -99,6 +99,7 @@ void ServerRoute::OnConnected(const net::Address& address) {
 
 void ServerRoute::OnDisconnected(bool by_redis) {
   --links_;
+  if (by_redis) discovery_->Doubt();
   if (by_redis && links_ == 0) BecomeStale();
 }
 

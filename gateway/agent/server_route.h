@@ -59,6 +59,10 @@ class ServerRoute final : public proxy::UnknownCommands {
   bool StillServes(const Target& target, const net::Address& address) const {
     return discovery_->StillServes(target, address);
   }
+  // The nodes of its cluster; null where it has none, or they aren't known yet.
+  std::shared_ptr<const ClusterNodes> nodes() const { return discovery_->nodes(); }
+  // A server says that another one is right (MOVED).
+  void Doubt() { discovery_->Doubt(); }
   // A new connection to what Find gave.
   std::unique_ptr<Backend> Connect(const Target& target, const net::Address& address,
                                    BackendHandler& handler);
