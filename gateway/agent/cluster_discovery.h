@@ -52,7 +52,8 @@ class ClusterDiscovery final : public Discovery {
   std::optional<net::Address> answerer_;       // who answered last
   // Of the question under way: the answer, and one that counts only if there is no better.
   std::optional<ClusterNodes> answer_, doubtful_;
-  bool awaited_ = false;  // Find has told somebody to wait
+  // Find has told somebody to wait; at first, that of the discovery before a reload may have.
+  bool awaited_ = true;
   std::size_t turn_ = 0;  // of the node that kAny gets next
   std::size_t vain_ = 0;  // questions in a row that nobody answered
   std::string logged_;

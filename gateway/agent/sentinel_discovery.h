@@ -75,7 +75,8 @@ class SentinelDiscovery final : public Discovery {
   bool over_ = false;                              // there was a first question, and it is over
   std::string trouble_;                            // of the last question; empty: none
   std::string logged_;
-  bool awaited_ = false;  // Find has told somebody to wait
+  // Find has told somebody to wait; at first, that of the discovery before a reload may have.
+  bool awaited_ = true;
   bool differs_ = false;  // what Find and StillServes say, since `changed` was called
   std::size_t turn_ = 0;  // of the replica that is next
   Pace pace_;
