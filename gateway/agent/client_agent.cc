@@ -68,10 +68,17 @@ ClientAgent::~ClientAgent() {
 
 Result<void, net::ListenError> ClientAgent::Start() {
   for (const ClientListener& wanted : config_.listeners) {
-    auto listener =
-        net::Listener::Open(core_->loop(), wanted.listen, wanted.mode,
-                            [this, purpose = ClientPurpose{wanted.route, TargetOf(wanted)}](
-                                net::Socket socket) { OnAccept(std::move(socket), purpose); });
+    ClientPurpose purpose{wanted.route, TargetOf(wanted), nullptr};
+    if (wanted.node_ports.first != 0) {
+      node_ports_.push_back(std::make_unique<NodePorts>(
+          core_->loop(), wanted, [this](net::Socket socket, const ClientPurpose& of_node) {
+            OnAccept(std::move(socket), of_node);
+          }));
+      purpose.topology = node_ports_.back()->topology();
+    }
+    auto listener = net::Listener::Open(
+        core_->loop(), wanted.listen, wanted.mode,
+        [this, purpose](net::Socket socket) { OnAccept(std::move(socket), purpose); });
     if (!listener) return listener.error();
     LogInfo("listening on " + (*listener)->address() + " for route '" + wanted.route + "'");
     listeners_.push_back(std::move(*listener));
@@ -321,6 +328,7 @@ void ClientAgent::Reload() {
 void ClientAgent::Drain(std::function<void()> drained) {
   on_drained_ = std::move(drained);
   listeners_.clear();
+  for (const auto& nodes : node_ports_) nodes->StopListening();
   for (const auto& place : places_) place->retry.Stop();
   drain_timer_.Start(kDrainTickMs, kDrainTickMs, [this] { OnDrainTick(); });
 }

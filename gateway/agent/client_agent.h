@@ -18,6 +18,7 @@
 #include "gateway/agent/client_tunnel.h"
 #include "gateway/agent/keys.h"
 #include "gateway/agent/log.h"
+#include "gateway/agent/node_ports.h"
 #include "gateway/agent/process.h"
 #include "gateway/net/listener.h"
 #include "gateway/net/timer.h"
@@ -80,6 +81,7 @@ class ClientAgent final : public Agent,
   const ClientConfig config_;
   std::unique_ptr<Core> core_;
   std::unique_ptr<ClientKeys> keys_;
+  std::vector<std::unique_ptr<NodePorts>> node_ports_;  // outlive the links
   std::unordered_map<ClientLink*, std::unique_ptr<ClientLink>> links_;
   std::deque<ClientLink*> waiting_;  // in the order they came
   std::unordered_map<ClientTunnel*, std::unique_ptr<ClientTunnel>> tunnels_;

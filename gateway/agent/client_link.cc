@@ -57,7 +57,9 @@ void ClientLink::Open(net::TunnelConnection& connection, const proxy::Gate& gate
   if (IsRaw(session.peer(), purpose_.route)) {
     StartRawPassage(purpose_.route, std::move(subject));
   } else {
-    StartConversation(core_.MakeEnvironment(gate, {}, nullptr), std::move(subject), {});
+    proxy::Environment environment = core_.MakeEnvironment(gate, {}, nullptr);
+    environment.topology = purpose_.topology.get();
+    StartConversation(environment, std::move(subject), {});
   }
   state_ = State::kOpen;
   socket_->StartReading();

@@ -14,6 +14,7 @@
 #include "gateway/agent/link.h"
 #include "gateway/agent/target.h"
 #include "gateway/net/socket.h"
+#include "gateway/proxy/topology_rewriter.h"
 
 namespace redwall::agent {
 
@@ -23,6 +24,8 @@ class ClientLink;
 struct ClientPurpose {
   std::string route;
   Target target;
+  // Rewrites what replies say of nodes; null: nothing is rewritten.
+  std::shared_ptr<const proxy::TopologyRewriter> topology;
 };
 
 class ClientLinkOwner {

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "gateway/agent/cluster_discovery.h"
+#include "gateway/agent/sentinel_discovery.h"
+
 namespace redwall::agent {
 namespace {
 
@@ -36,6 +39,15 @@ class FixedDiscovery final : public Discovery {
 
 std::unique_ptr<Discovery> Discovery::Make(const Setting& setting,
                                            std::shared_ptr<const Upstream> upstream) {
+  switch (upstream->route.kind) {
+    case Route::Kind::kCluster:
+      return std::make_unique<ClusterDiscovery>(setting, std::move(upstream));
+    case Route::Kind::kSentinel:
+      return std::make_unique<SentinelDiscovery>(setting, std::move(upstream));
+    case Route::Kind::kRedis:
+    case Route::Kind::kTcp:
+      break;
+  }
   return std::make_unique<FixedDiscovery>(setting, std::move(upstream));
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "crypto/secret.h"
+#include "gateway/agent/cluster_reply.h"
 #include "gateway/agent/config.h"
 #include "gateway/agent/health.h"
 #include "gateway/agent/target.h"
@@ -58,6 +59,11 @@ class Discovery {
   // Whether a connection to that address, which Find gave for this target, may go on: false once
   // another server is the master.
   virtual bool StillServes(const Target&, const net::Address&) const { return true; }
+  // The nodes of a cluster, as they were told last; null where there is no cluster, or nothing is
+  // known yet.
+  virtual std::shared_ptr<const ClusterNodes> nodes() const { return nullptr; }
+  // Whether it is a Sentinel, which has credentials of its own.
+  virtual bool IsSentinel(const net::Address&) const { return false; }
   // A connection to this address was refused or broken, or the peer says that it knows better: what
   // is known is asked for anew, soon.
   virtual void Doubt() {}

@@ -1,5 +1,6 @@
 #include "gateway/agent/health.h"
 
+#include <set>
 #include <utility>
 
 namespace redwall::agent {
@@ -47,6 +48,12 @@ void Health::OnUnreachable(const net::Address& address, const std::string& why, 
   down->refused = refused;
   if (!is_new) return;
   down->next.Start(kProbeMs, 0, [this, &probed = *down] { Probe(probed); });
+}
+
+void Health::Retain(const std::vector<net::Address>& addresses) {
+  std::set<std::string> kept;
+  for (const net::Address& address : addresses) kept.insert(address.ToString());
+  std::erase_if(down_, [&](const auto& item) { return !kept.contains(item.first); });
 }
 
 void Health::Probe(Down& down) {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gateway/net/address.h"
 #include "gateway/net/dialer.h"
@@ -35,7 +36,10 @@ class Health {
   bool Hangs(const net::Address& address) const;
   // What a connection to it came to. A failure of the agent's own probe says the same.
   void OnReached(const net::Address& address);
-  void OnUnreachable(const net::Address& address, const std::string& why, bool refused);
+  void OnUnreachable(const net::Address& address, const std::string& why, bool refused = false);
+  // Forgets all but these: the others are no longer the route's, and needn't be tried. Not to be
+  // called from `back`.
+  void Retain(const std::vector<net::Address>& addresses);
 
  private:
   struct Down;

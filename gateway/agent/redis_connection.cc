@@ -12,12 +12,8 @@ constexpr std::size_t kMaxLoginReply = 4096;
 }  // namespace
 
 RedisConnection::RedisConnection(net::Loop& loop, const net::Address& address,
-                                 std::uint64_t timeout_ms, std::shared_ptr<const Upstream> upstream,
-                                 bool logs_in, BackendHandler& handler)
-    : address_(address),
-      upstream_(std::move(upstream)),
-      logs_in_(logs_in && !upstream_->login.empty()),
-      handler_(handler) {
+                                 std::uint64_t timeout_ms, Login login, BackendHandler& handler)
+    : address_(address), login_(std::move(login)), handler_(handler) {
   dial_.emplace(loop, address_, timeout_ms, [this](Result<net::Socket, net::DialError> socket) {
     OnConnected(std::move(socket));
   });
@@ -34,10 +30,11 @@ void RedisConnection::OnConnected(Result<net::Socket, net::DialError> socket) {
   dial_.reset();
   socket_->SetHandler(this);
   socket_->StartReading();
-  logging_in_ = logs_in_;
-  if (logging_in_) socket_->Write(upstream_->login.bytes());
+  logging_in_ = !login_.command->empty();
+  const bool ready = !logging_in_;
+  if (logging_in_) socket_->Write(login_.command->bytes());
   handler_.OnConnected();
-  if (!logs_in_) handler_.OnReady();
+  if (ready) handler_.OnReady();
 }
 
 // Redis's answer to AUTH. An error that isn't about the credentials (maxclients) is the client's to
@@ -61,8 +58,7 @@ void RedisConnection::ReadLogin(std::string_view bytes) {
     handler_.OnFailed({tunnel::ResetCode::kNone, {}, login_reply_});
   } else {
     handler_.OnFailed({tunnel::ResetCode::kLogin,
-                       "Redis refused the credentials in " +
-                           upstream_->route.credentials.password_file + ": " +
+                       "Redis refused the credentials in " + login_.password_file + ": " +
                            net::TellableLoginError(text),
                        {}});
   }

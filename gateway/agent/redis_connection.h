@@ -8,8 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "crypto/secret.h"
 #include "gateway/agent/backend.h"
-#include "gateway/agent/discovery.h"
+#include "gateway/net/address.h"
 #include "gateway/net/dialer.h"
 #include "gateway/net/loop.h"
 #include "gateway/net/socket.h"
@@ -19,10 +20,14 @@ namespace redwall::agent {
 
 class RedisConnection final : public Backend, private net::SocketHandler {
  public:
-  // `logs_in`: with the upstream's credentials, where it has some. The handler isn't called from
-  // inside the constructor.
+  // With what it logs in: the AUTH command, encoded (empty: it doesn't), and where that is from.
+  struct Login {
+    std::shared_ptr<const crypto::Secret> command;
+    std::string password_file;
+  };
+  // The handler isn't called from inside the constructor.
   RedisConnection(net::Loop& loop, const net::Address& address, std::uint64_t timeout_ms,
-                  std::shared_ptr<const Upstream> upstream, bool logs_in, BackendHandler& handler);
+                  Login login, BackendHandler& handler);
 
   const net::Address& address() const { return address_; }
 
@@ -42,8 +47,7 @@ class RedisConnection final : public Backend, private net::SocketHandler {
   void OnDrained() override { handler_.OnDrained(); }
 
   const net::Address address_;
-  const std::shared_ptr<const Upstream> upstream_;  // as it was when the connection began
-  const bool logs_in_;
+  const Login login_;
   BackendHandler& handler_;
   std::optional<net::Dial> dial_;
   std::optional<net::Socket> socket_;

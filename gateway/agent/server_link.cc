@@ -17,13 +17,16 @@ ServerLink::ServerLink(Core& core, net::TunnelConnection& connection, tunnel::St
   connection_ = &connection;
   stream_ = stream;
   const Upstream& upstream = *route.upstream();
-  const std::string& user = upstream.route.credentials.user;
+  const bool sentinel = route.IsSentinel(target_);
+  const std::string& user =
+      (sentinel ? upstream.route.sentinel_credentials : upstream.route.credentials).user;
+  const crypto::Secret& login = sentinel ? upstream.sentinel_login : upstream.login;
   if (upstream.route.kind == Route::Kind::kTcp) {
     StartRawPassage(name_, std::move(subject));
     return;
   }
-  StartConversation(core_.MakeEnvironment(gate, AsText(upstream.login.bytes()), &route_),
-                    std::move(subject), user.empty() ? "default" : user);
+  StartConversation(core_.MakeEnvironment(gate, AsText(login.bytes()), &route_), std::move(subject),
+                    user.empty() ? "default" : user);
 }
 
 void ServerLink::Locate() {

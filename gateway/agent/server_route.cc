@@ -71,7 +71,12 @@ void ServerRoute::OnDiscovered() {
 
 std::unique_ptr<Backend> ServerRoute::Connect(const Target&, const net::Address& address,
                                               BackendHandler& handler) {
-  return std::make_unique<RedisConnection>(loop_, address, timeout_ms_, upstream_, true, handler);
+  const bool sentinel = discovery_->IsSentinel(address);
+  const Route& route = upstream_->route;
+  RedisConnection::Login login{
+      {upstream_, sentinel ? &upstream_->sentinel_login : &upstream_->login},
+      (sentinel ? route.sentinel_credentials : route.credentials).password_file};
+  return std::make_unique<RedisConnection>(loop_, address, timeout_ms_, std::move(login), handler);
 }
 
 void ServerRoute::Refresh() {
@@ -101,6 +106,7 @@ void ServerRoute::OnConnected(const net::Address& address) {
 
 void ServerRoute::OnDisconnected(bool by_redis) {
   --links_;
+  if (by_redis) discovery_->Doubt();
   if (by_redis && links_ == 0) BecomeStale();
 }
 

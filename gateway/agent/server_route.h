@@ -59,11 +59,24 @@ class ServerRoute final : public proxy::UnknownCommands {
     return upstream_->route.kind == Route::Kind::kTcp ? "the server" : "Redis";
   }
 
+  // Whether a connection to this target is one to a Sentinel. It has other credentials, and the
+  // commands that Sentinels have.
+  bool IsSentinel(const Target& target) const {
+    return target.kind == Target::Kind::kSentinel ||
+           (target.kind == Target::Kind::kNode && discovery_->IsSentinel(target.node));
+  }
+  // The policy for these: the built-in table has what Sentinels know.
+  const std::shared_ptr<const policy::Policy>& sentinel_policy() const { return base_; }
+
   // As Discovery has them.
   std::optional<Discovery::Found> Find(const Target& target) { return discovery_->Find(target); }
   bool StillServes(const Target& target, const net::Address& address) const {
     return discovery_->StillServes(target, address);
   }
+  // The nodes of its cluster; null where it has none, or they aren't known yet.
+  std::shared_ptr<const ClusterNodes> nodes() const { return discovery_->nodes(); }
+  // A server says that another one is right (MOVED).
+  void Doubt() { discovery_->Doubt(); }
   // A new connection to what Find gave.
   std::unique_ptr<Backend> Connect(const Target& target, const net::Address& address,
                                    BackendHandler& handler);

@@ -107,8 +107,12 @@ tunnel::StreamHandler* ServerTunnel::OnOpen(tunnel::StreamId stream,
     owner_.OnUpstreamTrouble(found->error().sentence);
     return nullptr;
   }
-  const auto [gate, is_new] = gates_.try_emplace(route);
-  if (is_new) gate->second.rules = route->policy()->RulesFor(identity_);
+  const bool sentinel = route->IsSentinel(*target);
+  const auto [gate, is_new] = (sentinel ? sentinel_gates_ : gates_).try_emplace(route);
+  if (is_new) {
+    const auto& policy = sentinel ? route->sentinel_policy() : route->policy();
+    gate->second.rules = policy->RulesFor(identity_);
+  }
   audit::Subject subject{session_name(), stream, identity_, std::string(open.client)};
   auto link = std::make_unique<ServerLink>(core_, connection_, stream, *route, *target,
                                            gate->second, std::move(subject), *this);
@@ -119,9 +123,10 @@ tunnel::StreamHandler* ServerTunnel::OnOpen(tunnel::StreamId stream,
 }
 
 void ServerTunnel::UpdateRules(const ServerRoute& route, bool policy_is_new) {
-  const auto gate = gates_.find(&route);
-  if (gate == gates_.end()) return;
-  gate->second.rules = route.policy()->RulesFor(identity_);
+  if (const auto gate = gates_.find(&route); gate != gates_.end())
+    gate->second.rules = route.policy()->RulesFor(identity_);
+  if (const auto gate = sentinel_gates_.find(&route); gate != sentinel_gates_.end())
+    gate->second.rules = route.sentinel_policy()->RulesFor(identity_);
   for (ServerLink* link : LinksThrough(route)) link->OnRulesChanged(policy_is_new);
 }
 

@@ -117,8 +117,9 @@ class ServerTunnel final : public Retirable,
   crypto::Secret resume_key_;
   std::int64_t waiting_since_ms_ = -1;
   net::Timer linger_;
-  std::shared_ptr<const std::string> pushed_;                  // null: nothing yet
-  std::unordered_map<const ServerRoute*, proxy::Gate> gates_;  // of the routes that were used
+  std::shared_ptr<const std::string> pushed_;  // null: nothing yet
+  // Of the routes that were used; for a Redis there, and for a Sentinel.
+  std::unordered_map<const ServerRoute*, proxy::Gate> gates_, sentinel_gates_;
   std::unordered_map<ServerLink*, std::unique_ptr<ServerLink>> links_;
   net::TunnelConnection connection_;  // after links_: it may call back until it is gone
 };

@@ -24,6 +24,7 @@ struct Address {
 
   bool is_unix() const { return !path.empty(); }
   std::string ToString() const;  // as it would be written; IPv6 in brackets
+  bool operator==(const Address&) const = default;
 
   static Result<Address, AddressError> Parse(std::string_view text);
 };

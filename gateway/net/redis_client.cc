@@ -7,6 +7,8 @@
 namespace redwall::net {
 namespace {
 
+using Stage = RedisError::Stage;
+
 constexpr std::size_t kMaxQuoted = 256;  // bytes of an error of Redis's that go into a sentence
 constexpr std::size_t kMaxCode = 32;     // likewise, of an error's first word
 
@@ -60,7 +62,7 @@ RedisClient::RedisClient(Loop& loop, const Address& address,
 }
 
 void RedisClient::OnConnected(Result<Socket, DialError> socket) {
-  if (!socket) return Finish(RedisError{socket.error().sentence});
+  if (!socket) return Finish(RedisError{socket.error().sentence, Stage::kConnecting});
   socket_ = std::move(*socket);
   dial_.reset();
   socket_->SetHandler(this);
@@ -93,7 +95,6 @@ void RedisClient::OnRead(MutableBytes bytes) {
 // False: the talk is over, and this object may be gone.
 bool RedisClient::Take(Reply reply) {
   if (logging_in_) {
-    logging_in_ = false;
     if (reply.type == Reply::Type::kError) {
       Fail("Redis refused the login: " + TellableLoginError(reply.text));
       return false;
@@ -102,6 +103,7 @@ bool RedisClient::Take(Reply reply) {
       Fail("the login was answered with something else than OK; is this a Redis?");
       return false;
     }
+    logging_in_ = false;
     const bool over = expected_ == 0;
     Ask();
     return !over;
@@ -120,7 +122,10 @@ void RedisClient::OnReadEnd() {
 
 void RedisClient::OnError(int uv_error) { Fail(uv_strerror(uv_error)); }
 
-void RedisClient::Fail(const std::string& cause) { Finish(RedisError{address_ + ": " + cause}); }
+void RedisClient::Fail(const std::string& cause) {
+  const Stage stage = !socket_ ? Stage::kConnecting : logging_in_ ? Stage::kLogin : Stage::kAsking;
+  Finish(RedisError{address_ + ": " + cause, stage});
+}
 
 void RedisClient::Finish(Result<std::vector<Reply>, RedisError> outcome) {
   deadline_.Stop();

@@ -30,7 +30,10 @@
 namespace redwall::net {
 
 struct RedisError {
+  // How far it came.
+  enum class Stage : std::uint8_t { kConnecting, kLogin, kAsking };
   std::string sentence;  // "127.0.0.1:6379: no answer within 5000 ms"; names the address
+  Stage stage = Stage::kAsking;
 };
 
 struct RedisClientOptions {

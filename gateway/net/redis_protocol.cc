@@ -110,6 +110,11 @@ RedisReader::Status RedisReader::Die(std::string error) {
   return Status::kError;
 }
 
+void RedisReader::Renew() {
+  budget_.values = limits_.values;
+  fed_ = reader_ == nullptr ? 0 : reader_->len - reader_->pos;
+}
+
 RedisReader::Status RedisReader::Next(Reply& reply) {
   if (!error_.empty()) return Status::kError;
   if (fed_ > limits_.bytes)

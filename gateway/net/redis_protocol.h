@@ -24,7 +24,7 @@ std::string FormatRedisCommand(const std::vector<std::string>& arguments);
 class RedisReader {
  public:
   struct Limits {
-    std::size_t bytes = 32u << 20;  // of all replies together
+    std::size_t bytes = 32u << 20;  // of all replies together, or since Renew
     std::size_t values = 1u << 20;  // likewise, each element of an array counted
     std::size_t line = 64u << 10;   // a status, an error, a number, a length
   };
@@ -38,6 +38,8 @@ class RedisReader {
   void Feed(ByteView bytes);
   // The next whole reply. To be called until it needs more.
   Status Next(Reply& reply);
+  // What was read no longer counts: for a connection that goes on after a whole reply.
+  void Renew();
   // What was wrong, as the end of a sentence: "the answer has more than 1048576 values". Valid
   // after kError.
   const std::string& error() const { return error_; }

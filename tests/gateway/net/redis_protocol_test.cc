@@ -146,6 +146,30 @@ TEST_CASE("Limits: bytes, values, the length of a line") {
   CHECK(ErrorOf("$12\r\n123456789012\r\n", limits) == "$123456789012");
 }
 
+TEST_CASE("Renewed, a reader counts anew, from what it hasn't read yet") {
+  RedisReader::Limits limits;
+  limits.bytes = 16;
+  limits.values = 3;
+  RedisReader reader(limits);
+  Reply reply;
+  reader.Feed(AsBytes("*2\r\n:1\r\n:2\r\n"));
+  CHECK(reader.Next(reply) == Status::kReply);
+  for (int i = 0; i < 10; ++i) {
+    reader.Renew();
+    reader.Feed(AsBytes("*2\r\n:1\r\n:2\r\n"));
+    CHECK(reader.Next(reply) == Status::kReply);
+  }
+  reader.Renew();
+  reader.Feed(AsBytes("+1\r\n+2\r\n"));
+  CHECK(reader.Next(reply) == Status::kReply);
+  reader.Renew();
+  reader.Feed(AsBytes("$9\r\n12345678"));  // with what was there, all that may be
+  CHECK(reader.Next(reply) == Status::kReply);
+  CHECK(reader.Next(reply) == Status::kNeedMore);
+  reader.Feed(AsBytes("9"));
+  CHECK(reader.Next(reply) == Status::kError);
+}
+
 TEST_CASE("Declared lengths allocate nothing") {
   // 16 GiB of pointers each, eight times, were they believed.
   std::string bytes;
