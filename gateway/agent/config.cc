@@ -124,6 +124,12 @@ void ReadNodes(const json::Value& object, ClientListener& listener) {
     if (listener.announce.empty() || listener.announce.size() > 255 || !plain)
       announce->Fail("expected a host's name or number");
   }
+  const std::string& host = listener.listen.host;
+  const bool anywhere = host == "0.0.0.0" || host == "::" || host.empty();
+  if (listener.node_ports.first != 0 && anywhere && listener.announce.empty())
+    object.Fail(
+        "clients are to be told of nodes by a host that they can connect to: give its name "
+        "or number as \"announce\"");
   const auto cluster_mode = object.Member("cluster_mode");
   if (cluster_mode && cluster_mode->OneOf({"nodes", "single"}) == 1) listener.role = Role::kSingle;
   if (cluster_mode && (listener.role == Role::kSingle) == (listener.node_ports.first != 0))

@@ -41,6 +41,11 @@ NodePorts::NodePorts(net::Loop& loop, const ClientListener& listener, OnAccept o
 
 NodePorts::~NodePorts() = default;
 
+void NodePorts::StopListening() {
+  stopped_ = true;
+  for (const auto& [port, node] : nodes_) node->listener.reset();
+}
+
 NodePorts::Node* NodePorts::Find(const std::string& name) const {
   const auto found = names_.find(name);
   return found == names_.end() ? nullptr : found->second;
@@ -70,7 +75,7 @@ void NodePorts::SameNode(std::string_view host, std::string_view other, std::uin
 NodePorts::Node* NodePorts::Add(const net::Address& address, const std::string& name,
                                 proxy::NodeKind kind) {
   const auto parsed = net::Address::Parse(name);
-  if (!parsed || parsed->is_unix() || parsed->port == 0) return nullptr;
+  if (stopped_ || !parsed || parsed->is_unix() || parsed->port == 0) return nullptr;
   auto node = std::make_unique<Node>();
   node->address = address;
   node->purpose = {route_, Target::Node(address),

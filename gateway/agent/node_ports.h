@@ -37,6 +37,9 @@ class NodePorts final : public proxy::NodeAddresses {
   NodePorts(net::Loop& loop, const ClientListener& listener, OnAccept on_accept);
   ~NodePorts();
 
+  // No new connections: this agent is being drained.
+  void StopListening();
+
   // What rewrites the replies to clients of the listener itself.
   const std::shared_ptr<const proxy::TopologyRewriter>& topology() const { return topology_; }
 
@@ -60,7 +63,8 @@ class NodePorts final : public proxy::NodeAddresses {
   std::shared_ptr<const proxy::TopologyRewriter> topology_;
   std::map<std::uint16_t, std::unique_ptr<Node>> nodes_;  // by local port
   std::map<std::string, Node*> names_;                    // "host:port" as the other site calls it
-  std::uint64_t named_ = 0;                               // how often nodes were named
+  bool stopped_ = false;
+  std::uint64_t named_ = 0;  // how often nodes were named
   LimitedLog full_;
 };
 
