@@ -55,7 +55,7 @@ def fail_over(cluster, drive):
 
 
 def run(client, event, side, options):
-    """One run: the drive's result."""
+    """One run: the drive's result, which is told."""
     operations = 1000 if options.quick else 5000
     with Scene(side) as scene:
         cluster = Cluster(scene)
@@ -72,6 +72,7 @@ def run(client, event, side, options):
         drive.wait_done(operations)
         peers = cluster.all_peers()
         result = drive.finish()
+        tell(side, result)
         if pair:
             pair.check_sound()
             foreign.check_audited(pair)
@@ -111,9 +112,7 @@ def compare(client, event, options):
     well = True
     for side in ["direct"] if options.direct_only else ["direct", "through"]:
         try:
-            result = run(client, event, side, options)
-            tell(side, result)
-            judge(event, result)
+            judge(event, run(client, event, side, options))
         except Failure as failure:
             print(f"FAILED  {client}, {event}, {side}: {failure}", flush=True)
             well = False

@@ -61,7 +61,7 @@ def replace(watched, drive, event):
 
 
 def run(event, way, options):
-    """One run: the drive's result."""
+    """One run: the drive's result, which is told."""
     numbers = 400 if options.quick else 2000
     with Scene(way) as scene:
         watched, pair = Sentinels(scene, replicas=2), None
@@ -79,6 +79,7 @@ def run(event, way, options):
         drive.phase("afterwards")
         drive.wait_done(numbers)
         result = drive.finish()
+        tell(way, result)
         if pair:
             pair.check_sound()
             foreign.check_audited(pair)
@@ -111,9 +112,7 @@ def compare(event, options):
     well = True
     for way in WAYS[:1] if options.direct_only else WAYS:
         try:
-            result = run(event, way, options)
-            tell(way, result)
-            judge(result)
+            judge(run(event, way, options))
         except Failure as failure:
             print(f"FAILED  {event}, {way}: {failure}", flush=True)
             well = False

@@ -36,7 +36,7 @@ def port_behind(scene, front):
         return None
     finally:
         wire.close()
-    return int(said.split(b"\r\n")[4])
+    return int(said.split(b"\r\n")[4]) if said.startswith(b"*2") else None
 
 
 def wait_behind(scene, front, server):
@@ -123,6 +123,7 @@ def test_the_replicas_have_a_listener_too(scene):
     watched, pair = start(scene, listeners, replicas=2)
     master, copies = pair.fronts
     replicas = {replica.port for replica in watched.replicas()}
+    wait_until(lambda: port_behind(scene, copies), "a replica to be known")
     found = {port_behind(scene, copies) for _ in range(20)}
     check(found <= replicas, f"behind the replicas' listener: {found}, the replicas are {replicas}")
     scene.client(master).set("a", "b")
