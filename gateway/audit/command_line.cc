@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "gateway/audit/connection_text.h"
 #include "gateway/audit/json_text.h"
 #include "gateway/audit/redaction.h"
 
@@ -12,7 +13,7 @@ namespace {
 using resp::KeyRef;
 
 constexpr std::size_t kMaxNameBytes = 64;
-constexpr char kSeam = '\n';  // between head and tail
+constexpr char kSeam = '\n';  // between what comes later in the line and what comes first
 
 void AppendCommandName(const policy::Request& request, std::string& out) {
   AppendName("cmd", out);
@@ -123,20 +124,15 @@ bool IsErrorCode(std::string_view word) {
 void AppendStart(std::string_view ts, std::string_view side, std::string_view agent,
                  const policy::AuditSettings& settings, const CommandStart& start,
                  std::string& out) {
-  AppendField("ts", ts, kMaxFieldBytes, out);
-  AppendField("side", side, kMaxFieldBytes, out);
-  AppendField("agent", agent, kMaxFieldBytes, out);
-  AppendField("session", start.subject.session, kMaxFieldBytes, out);
-  AppendName("stream", out);
-  AppendNumber(std::uint64_t{start.subject.stream}, out);
-  AppendName("n", out);
+  AppendDecision(start.decision, out);
+  out += kSeam;
+  std::optional<ConnectionText> for_this_one;
+  ConnectionText& text = start.text != nullptr ? *start.text : for_this_one.emplace();
+  text.Update(side, agent, start);
+  out.append(",\"ts\":\"").append(ts) += '"';
+  out += text.before_n();
   AppendNumber(start.n, out);
-  AppendField("identity", start.subject.identity, kMaxFieldBytes, out);
-  AppendField("user", start.user, kMaxFieldBytes, out);
-  AppendName("db", out);
-  AppendNumber(start.db, out);
-  AppendField("client", start.subject.client, kMaxFieldBytes, out);
-  AppendField("client_name", start.client_name, kMaxFieldBytes, out);
+  out += text.behind_n();
   AppendCommandName(start.request, out);
   if (settings.arguments != policy::AuditArguments::kNone) {
     ArgumentWriter writer(settings, start.request, out);
@@ -145,18 +141,16 @@ void AppendStart(std::string_view ts, std::string_view side, std::string_view ag
   }
   AppendName("argc", out);
   AppendNumber(std::uint64_t{start.request.command.argc()}, out);
-  out += kSeam;
-  AppendDecision(start.decision, out);
 }
 
 void AppendRest(std::string_view start, const CommandEnd& end, std::string& out) {
   const std::size_t seam = std::min(start.find(kSeam), start.size());
-  out.append(start.substr(0, seam));
+  if (seam < start.size()) out += start.substr(seam + 1);
   AppendName("bytes_in", out);
   AppendNumber(end.bytes_in, out);
   AppendName("bytes_out", out);
   AppendNumber(end.bytes_out, out);
-  if (seam < start.size()) out.append(start.substr(seam + 1));
+  out += start.substr(0, seam);
   switch (end.result) {
     case CommandEnd::Result::kNone:
       out += ",\"result\":\"none\"";
@@ -178,9 +172,6 @@ void AppendRest(std::string_view start, const CommandEnd& end, std::string& out)
   out += '\n';
 }
 
-bool WasAllowed(std::string_view start) {
-  const std::size_t seam = start.find(kSeam);
-  return seam != start.npos && start.substr(seam + 1).starts_with(",\"decision\":\"allow\"");
-}
+bool WasAllowed(std::string_view start) { return start.starts_with(",\"decision\":\"allow\""); }
 
 }  // namespace redwall::audit

@@ -20,8 +20,9 @@ namespace redwall::audit {
 inline constexpr std::size_t kMaxListed = 64;       // keys, channels, arguments in one line
 inline constexpr std::size_t kMaxFieldBytes = 256;  // of a user's or a client's name and the like
 
-// Appends to `out` what is known when the command arrives: head, '\n' (which JSON text never
-// holds), tail. `ts`: the formatted time.
+// Appends to `out` what is known when the command arrives: the fourth part, '\n' (which JSON text
+// never holds), the second. The short one stands in front, so that the seam is soon found. `ts`:
+// the formatted time.
 void AppendStart(std::string_view ts, std::string_view side, std::string_view agent,
                  const policy::AuditSettings& settings, const CommandStart& start,
                  std::string& out);

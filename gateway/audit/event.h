@@ -13,6 +13,8 @@
 
 namespace redwall::audit {
 
+class ConnectionText;
+
 // Who a client connection is; one a connection, kept by its owner.
 struct Subject {
   std::string session;  // 32 hex digits
@@ -31,6 +33,8 @@ struct CommandStart {
   const policy::Request& request;
   const policy::Decision& decision;
   std::int64_t wall_us;
+  // The connection's, kept by its owner from one command to the next; null: formatted for this one.
+  ConnectionText* text = nullptr;
 };
 
 // The part that is known when the reply has passed.

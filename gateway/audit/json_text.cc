@@ -143,14 +143,7 @@ void AppendNumber(std::uint64_t number, std::string& out) { AppendDigits(number,
 void AppendNumber(std::int64_t number, std::string& out) { AppendDigits(number, out); }
 
 void AppendName(std::string_view name, std::string& out) {
-  const std::size_t from = out.size();
-  out.resize(from + name.size() + 4);  // in one go: lines have some twenty names
-  char* const at = out.data() + from;
-  at[0] = ',';
-  at[1] = '"';
-  std::copy(name.begin(), name.end(), at + 2);
-  at[name.size() + 2] = '"';
-  at[name.size() + 3] = ':';
+  out.append(",\"").append(name).append("\":");
 }
 
 void AppendField(std::string_view name, std::string_view bytes, std::size_t max_bytes,
@@ -163,6 +156,8 @@ std::string_view Timestamp::Format(std::int64_t wall_us) {
   constexpr std::int64_t kFirst = -62135596800, kLast = 253402300799;  // of the years 1 and 9999
   constexpr std::int64_t kMillion = 1000000, kDay = 86400;
   wall_us = std::clamp(wall_us, kFirst * kMillion, kLast * kMillion + kMillion - 1);
+  if (wall_us == wall_us_) return {text_, sizeof text_};
+  wall_us_ = wall_us;
   const std::int64_t second = (wall_us >= 0 ? wall_us : wall_us - (kMillion - 1)) / kMillion;
   if (second != second_) {
     second_ = second;

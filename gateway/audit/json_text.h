@@ -31,13 +31,15 @@ void AppendField(std::string_view name, std::string_view bytes, std::size_t max_
                  std::string& out);
 
 // RFC 3339 in UTC with microseconds: "2024-02-29T23:59:59.000001Z". Years are held to 0001..9999.
-// Keeps the text of the last second, which most lines share.
+// Keeps the text of the last time, which the commands of one loop turn share, and of its second,
+// which most lines do.
 class Timestamp {
  public:
   // Valid until the next call.
   std::string_view Format(std::int64_t wall_us);
 
  private:
+  std::int64_t wall_us_ = INT64_MIN;
   std::int64_t second_ = INT64_MIN;
   char text_[27] = {};
 };

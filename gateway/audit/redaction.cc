@@ -111,9 +111,10 @@ bool MentionsSecret(std::string_view text) {
 
 bool IsSecretSetting(std::string_view name) {
   constexpr std::size_t kShortest = std::string_view("auth-pass").size();
-  return name.size() >= kShortest &&
-         std::any_of(std::begin(kSecretSettings), std::end(kSecretSettings),
-                     [name](std::string_view secret) { return IsWord(name, secret); });
+  if (name.size() < kShortest) return false;
+  const std::string_view word = name.substr(0, name.find('\0'));  // as IsWord, but found once
+  return std::any_of(std::begin(kSecretSettings), std::end(kSecretSettings),
+                     [word](std::string_view secret) { return EqualFolded(word, secret); });
 }
 
 const std::unordered_set<std::string_view>& HarmlessSettings() {

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "base/now.h"
+#include "gateway/audit/connection_text.h"
 #include "gateway/audit/recorder.h"
 #include "gateway/policy/policy.h"
 #include "gateway/proxy/claim.h"
@@ -236,6 +237,7 @@ class Conversation final : public Passage {
   const Environment environment_;
   Outlet& outlet_;
   const audit::Subject subject_;
+  audit::ConnectionText audit_text_;
   const std::optional<IpAddress> ip_;  // of the client
 
   resp::CommandParser parser_;

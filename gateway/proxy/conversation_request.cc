@@ -304,7 +304,7 @@ bool Conversation::Examine(const policy::Request& request, std::size_t bytes, co
   if (recorder.enabled() && recorder.Wants(*decision.audit, request, decision)) {
     recorder.BeginCommand(*decision.audit,
                           {subject_, number_, user_.granted(), db_.value(), client_name_.value(),
-                           request, decision, now.wall_us},
+                           request, decision, now.wall_us, &audit_text_},
                           record_);
   }
   if (decision.action == policy::Action::kAllow) return true;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string>
 
+#include "gateway/audit/connection_text.h"
 #include "gateway/audit/recorder.h"
 #include "gateway/net/loop.h"
 #include "tests/gateway/audit/temp_folder.h"
@@ -26,12 +27,13 @@ struct Command {
   const policy::Decision decision{policy::Action::kAllow, false, policy::Action::kAllow, "app-a",
                                   ""};
   const CommandEnd end{CommandEnd::Result::kOk, {}, 51, 5, 123};
+  ConnectionText text;
   std::string pending;
 
   void Record(Recorder& recorder, std::uint64_t n, const Now& now) {
-    recorder.BeginCommand(settings,
-                          {subject, n, "app", 0, "my-client", request.get(), decision, now.wall_us},
-                          pending);
+    recorder.BeginCommand(
+        settings, {subject, n, "app", 0, "my-client", request.get(), decision, now.wall_us, &text},
+        pending);
     recorder.FinishCommand(pending, end);
   }
 };

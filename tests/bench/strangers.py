@@ -35,17 +35,11 @@ sys.path.insert(0, str(SUPPORT))
 # pylint: disable=wrong-import-position
 import noise
 from harness import Scene
-from processes import Process, free_port, wait_until
+from processes import Process, cpu_ns, free_port, wait_until
 from wire import Wire
 
 SPIPED_NONCE, SPIPED_SECOND = 32, 32 + 256  # bytes of its two handshake messages
 CROWD = 16
-
-
-def cpu_ns(pid):
-    """CPU time of all threads of a process so far, in nanoseconds."""
-    folder = pathlib.Path(f"/proc/{pid}/task")
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in folder.iterdir())
 
 
 def visit(address, data):

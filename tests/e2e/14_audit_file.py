@@ -75,6 +75,44 @@ def test_a_record_has_what_the_contract_says(scene):
         )
 
 
+def test_user_database_and_name_are_those_of_the_moment(scene):
+    redis = scene.redis()
+    scene.wire(redis.address).call("ACL", "SETUSER", "app", "on", ">" + SECRET, "+@all", "~*")
+    pair = scene.pair(redis, audit=True)
+    one, other = pair.wire(), pair.wire()
+    steps = (
+        ("PING", (None, 0, "")),
+        ("SELECT 3", (None, 3, "")),
+        ("CLIENT SETNAME one", (None, 3, "one")),
+        ("CLIENT SETNAME two", (None, 3, "two")),
+        (f"AUTH app {SECRET}", ("app", 3, "two")),
+        ("AUTH app wrong", ("app", 3, "two")),
+        ("SELECT 4", ("app", 4, "two")),
+        ("SELECT no", ("app", 4, "two")),
+        (f"HELLO 2 AUTH app {SECRET} SETNAME three", ("app", 4, "three")),
+        ("RESET", (None, 0, "")),
+        (f"AUTH app {SECRET}", ("app", 0, "")),
+    )
+    expected = []
+    for command, expectation in steps:
+        one.call(*command.split())
+        one.call("ECHO", "x")
+        other.call("ECHO", "x")  # which has a state of its own
+        expected += [expectation, (None, 0, "")]
+    for side, unknown in (("server", "default"), ("client", "")):
+        echoes = read_audit(
+            pair.server_audit if side == "server" else pair.client_audit,
+            len(expected),
+            lambda record: record.get("cmd") == "echo",
+        )
+        got = [(echo["user"], echo["db"], echo["client_name"]) for echo in echoes]
+        check_equal(
+            got,
+            [(user or unknown, db, name) for user, db, name in expected],
+            f"user, database and name in the records of the {side} agent",
+        )
+
+
 def test_events_besides_commands(scene):
     redis = scene.redis()
     pair = scene.pair(redis, audit=True)
