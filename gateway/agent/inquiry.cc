@@ -48,7 +48,7 @@ void Inquiry::OnReplies(const Replies& replies) {
   } else {
     trouble = replies.error().sentence;
     if (replies.error().stage == net::RedisError::Stage::kConnecting)
-      health_.OnUnreachable(server, trouble);
+      health_.OnUnreachable(server, trouble, replies.error().refused);
   }
   if (trouble_.empty()) trouble_ = std::move(trouble);
   if (asked_ < servers_.size() && loop_.now_ms() < end_ms_) return AskNext();

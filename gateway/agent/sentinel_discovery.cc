@@ -218,7 +218,7 @@ void SentinelDiscovery::OnRole(const Result<std::vector<net::Reply>, RedisError>
     // Where it is the agent's login that fails, clients are to hear of it by their own.
     if (replies.error().stage == RedisError::Stage::kLogin) role = Role::kUntold;
     if (replies.error().stage == RedisError::Stage::kConnecting)
-      setting_.health.OnUnreachable(named_, trouble);
+      setting_.health.OnUnreachable(named_, trouble, replies.error().refused);
   }
   if (role == Role::kMaster || role == Role::kUntold) {
     Promote();

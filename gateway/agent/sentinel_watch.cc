@@ -59,7 +59,7 @@ void SentinelWatch::OnEvent(const std::string& message) {
 void SentinelWatch::OnEnd(const net::RedisError& error) {
   subscriber_.reset();
   if (error.stage == net::RedisError::Stage::kConnecting)
-    health_.OnUnreachable(watched_, error.sentence);
+    health_.OnUnreachable(watched_, error.sentence, error.refused);
   const std::string line =
       "route '" + upstream_->route.name + "': the subscription to a Sentinel's fail-overs is lost";
   if (line != logged_) LogWarn(line + ", another one is tried: " + error.sentence);

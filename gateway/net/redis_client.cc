@@ -62,7 +62,8 @@ RedisClient::RedisClient(Loop& loop, const Address& address,
 }
 
 void RedisClient::OnConnected(Result<Socket, DialError> socket) {
-  if (!socket) return Finish(RedisError{socket.error().sentence, Stage::kConnecting});
+  if (!socket)
+    return Finish(RedisError{socket.error().sentence, Stage::kConnecting, socket.error().refused});
   socket_ = std::move(*socket);
   dial_.reset();
   socket_->SetHandler(this);

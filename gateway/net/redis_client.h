@@ -34,6 +34,7 @@ struct RedisError {
   enum class Stage : std::uint8_t { kConnecting, kLogin, kAsking };
   std::string sentence;  // "127.0.0.1:6379: no answer within 5000 ms"; names the address
   Stage stage = Stage::kAsking;
+  bool refused = false;  // as in DialError
 };
 
 struct RedisClientOptions {

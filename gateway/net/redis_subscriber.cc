@@ -47,7 +47,9 @@ RedisSubscriber::~RedisSubscriber() {
 }
 
 void RedisSubscriber::OnConnected(Result<Socket, DialError> socket) {
-  if (!socket) return Finish({socket.error().sentence, RedisError::Stage::kConnecting});
+  if (!socket)
+    return Finish(
+        {socket.error().sentence, RedisError::Stage::kConnecting, socket.error().refused});
   socket_ = std::move(*socket);
   dial_.reset();
   socket_->SetHandler(this);

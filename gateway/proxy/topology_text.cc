@@ -65,7 +65,7 @@ bool RewriteNodeLine(std::string_view line, NodeResolver& nodes, std::string& ou
   const bool bus = names.find('@') != std::string_view::npos;
   const bool named = names.find(',') != std::string_view::npos;
   std::string_view address = TakeUpTo(names, bus ? '@' : ',');
-  const std::string_view bus_port = bus ? TakeUpTo(names, ',') : std::string_view();
+  if (bus) TakeUpTo(names, ',');
   // Redis has no key=value in this place, nodes.conf has.
   std::string_view others = names;
   const std::string_view name = TakeUpTo(others, ',');
@@ -78,7 +78,7 @@ bool RewriteNodeLine(std::string_view line, NodeResolver& nodes, std::string& ou
   if (hostname) nodes.SameNode(host, name, port);
   if (!nodes.Resolve(host.empty() && hostname ? name : host, port, local)) return false;
   AppendAddress(local, out);
-  if (bus) out.append("@").append(bus_port);
+  if (bus) out.append("@0");  // nodes speak there to each other alone
   if (named) {
     out.push_back(',');
     out.append(hostname ? std::string_view(local.host) : name);

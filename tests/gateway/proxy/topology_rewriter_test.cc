@@ -275,11 +275,11 @@ TEST_CASE("CLUSTER NODES: lines in a string, verbatim or not, and in an array") 
       "id5 10.0.0.5:7004@17004,,shard-id=abc master - 0 0 1 connected\n"
       "id6 10.0.0.6:7005 master - 0 0 1 connected\n";
   const std::string expected =
-      "id1 127.0.0.1:17000@17000 myself,master - 0 0 1 connected 0-5460 [7->-id2] [8-<-id3]\n"
-      "id2 127.0.0.1:17001@17001,127.0.0.1 slave id1 0 0 1 connected\n"
+      "id1 127.0.0.1:17000@0 myself,master - 0 0 1 connected 0-5460 [7->-id2] [8-<-id3]\n"
+      "id2 127.0.0.1:17001@0,127.0.0.1 slave id1 0 0 1 connected\n"
       "id3 :0@0 slave,noaddr id1 0 0 1 disconnected\n"
-      "id4 127.0.0.1:17002@17003 master - 0 0 1 connected\n"
-      "id5 127.0.0.1:17003@17004,,shard-id=abc master - 0 0 1 connected\n"
+      "id4 127.0.0.1:17002@0 master - 0 0 1 connected\n"
+      "id5 127.0.0.1:17003@0,,shard-id=abc master - 0 0 1 connected\n"
       "id6 127.0.0.1:17004 master - 0 0 1 connected\n";
   const auto verbatim = [](const std::string& lines) {
     return "=" + std::to_string(lines.size() + 4) + "\r\ntxt:" + lines + "\r\n";
@@ -287,7 +287,7 @@ TEST_CASE("CLUSTER NODES: lines in a string, verbatim or not, and in an array") 
   CHECK(Rewritten(Kind::kClusterNodes, Bulk(text)) == Bulk(expected));
   CHECK(Rewritten(Kind::kClusterNodes, verbatim(text)) == verbatim(expected));
   CHECK(Rewritten(Kind::kClusterNodes, Array({Bulk("a b:1@2 x"), Bulk("c b:1@2,d x")})) ==
-        Array({Bulk("a 127.0.0.1:17000@2 x"), Bulk("c 127.0.0.1:17000@2,127.0.0.1 x")}));
+        Array({Bulk("a 127.0.0.1:17000@0 x"), Bulk("c 127.0.0.1:17000@0,127.0.0.1 x")}));
   CHECK(Rewritten(Kind::kClusterNodes, "*0\r\n") == "*0\r\n");
   CHECK(Rewritten(Kind::kClusterNodes, Bulk("")) == Bulk(""));
 }
