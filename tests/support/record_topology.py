@@ -3,8 +3,9 @@
 
     record_topology.py       writes tests/fuzz/seeds/topology_rewriter/recorded-* anew
 
-Starts a cluster of three masters and a replica, a master with a replica, and two Sentinels, each on
-a loopback address of its own (127.0.7.x, 127.0.8.x, 127.0.9.x) so that the tests can look for these.
+Starts a cluster of three masters and a replica, a master with a replica, and two Sentinels, each
+on a loopback address of its own (127.0.7.x, 127.0.8.x, 127.0.9.x) so that the tests can look for
+these.
 A seed is a letter that says what is recorded, see KINDS, and the reply.
 """
 import contextlib
@@ -62,7 +63,8 @@ def start(folder, host, lines, sentinel=False):
     # Loopback addresses, but for Redis only 127.0.0.1 is one.
     common = ["protected-mode no", f"bind {host}", f"bind-source-addr {host}", f"port {PORT}",
               f"dir {home}", f"logfile {home}/log"]
-    configuration.write_text("\n".join([*common, *([] if sentinel else ['save ""']), *lines]) + "\n")
+    own = [] if sentinel else ['save ""']
+    configuration.write_text("\n".join([*common, *own, *lines]) + "\n")
     process = subprocess.Popen(["redis-server", configuration, *["--sentinel"] * sentinel],
                                stdout=subprocess.DEVNULL)
     for _ in range(500):
@@ -108,7 +110,8 @@ def record_cluster(folder, processes):
     until("the cluster is whole", lambda: all(
         b"cluster_state:ok" in ask(host, "CLUSTER INFO") and
         b"slave " in ask(host, "CLUSTER NODES") for host in nodes))
-    ask(nodes[0], f"CLUSTER SETSLOT 7 MIGRATING {ask(nodes[1], 'CLUSTER MYID').split()[1].decode()}")
+    other = ask(nodes[1], "CLUSTER MYID").split()[1].decode()
+    ask(nodes[0], f"CLUSTER SETSLOT 7 MIGRATING {other}")
     record("moved", "error", ask(nodes[0], "GET a"))
     record("ask", "error", ask(nodes[0], "GET key616"))  # in slot 7
     for endpoint in ("ip", "hostname", "unknown-endpoint"):
