@@ -53,6 +53,7 @@ enum class Purpose : std::uint8_t {
   kAborted,  // EXEC of a transaction that is not to be executed: DISCARD; `answer` replaces its OK
   kSubscribe,
   kMonitor,
+  kReset,
 };
 
 struct ClusterRequest {
@@ -105,6 +106,8 @@ struct ClusterLink {
   std::deque<Expected> expected;  // replies, in order
   resp::ReplyScanner scanner;
   Frame frame = Frame::kNone;
+  std::string withheld;  // of a confirmation whose count has to be rewritten
+  bool withholds = false;
   bool attaches = false;         // the message goes behind the answer to `last_taken`
   bool ended = false;            // the node has closed it; `input` may still hold replies
   bool monitor = false;          // it says what nobody asked for

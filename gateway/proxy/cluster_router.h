@@ -237,6 +237,7 @@ class ClusterRouter {
   NodeId ReplicaOf(std::int32_t slot);
   NodeId Home();
   NodeId SubscribedNode() const;
+  std::int64_t ShardChannelsBeside(NodeId node) const;
   void BecomeOpen(NodeId node);
   void Refuse(NodeId node);
   void CloseLink(NodeId node);
@@ -257,7 +258,9 @@ class ClusterRouter {
   void EndFrame(NodeId node);
   void EndPart(NodeId node);
   void EndStep(NodeId node);
+  void PassMessage(NodeId node, std::string_view piece);
   void EndPush(NodeId node);
+  void EndMessage(NodeId node, resp::Verb confirmed);
   void EndGreeting(NodeId node);
 
   // The request whose turn it is (cluster_router_settle.cc).
@@ -274,6 +277,7 @@ class ClusterRouter {
   std::string AnswerOf(Request& request);
   void Answered(Request& request, char type);
   void AnsweredState(Request& request, bool granted);
+  void AnsweredReset();
   void FinishFront();
   static std::optional<Redirect> ReadRedirect(std::string_view reply);
 

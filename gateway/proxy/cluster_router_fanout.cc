@@ -255,15 +255,12 @@ void ClusterRouter::TakeMonitor(const Taken& taken) {
   Start(requests_.back());
 }
 
+// Done in its turn: until then messages may come.
 void ClusterRouter::TakeReset() {
-  for (NodeId node = 0; node < links_.size(); ++node) CloseLink(node);
   // It ends CLIENT REPLY OFF and is answered, but a SKIP skips it.
   if (reply_off_) silent_ = false;
-  session_.Reset();
-  EndTransaction();
-  monitor_ = reply_off_ = false;
-  prefix_.clear();
-  PushAnswer("+RESET\r\n");
+  reply_off_ = false;
+  PushExclusive(Purpose::kReset).answer = "+RESET\r\n";
 }
 
 void ClusterRouter::TakeQuit() {

@@ -70,10 +70,22 @@ NodeId ClusterRouter::Home() {
   return LinkTo(home_);
 }
 
+// The one that has the client's channels and patterns; else one that has shard channels.
 NodeId ClusterRouter::SubscribedNode() const {
-  for (NodeId node = 0; node < links_.size(); ++node)
-    if (links_[node]->pubsub.subscribed()) return node;
-  return kNoNode;
+  NodeId sharded = kNoNode;
+  for (NodeId node = 0; node < links_.size(); ++node) {
+    if (links_[node]->pubsub.listens()) return node;
+    if (links_[node]->pubsub.shard_channels() > 0) sharded = node;
+  }
+  return sharded;
+}
+
+std::int64_t ClusterRouter::ShardChannelsBeside(NodeId node) const {
+  std::int64_t count = 0;
+  for (NodeId other = 0; other < links_.size(); ++other)
+    if (other != node)
+      count += std::min<std::int64_t>(links_[other]->pubsub.shard_channels(), INT32_MAX);
+  return count;
 }
 
 void ClusterRouter::OnNodeOpen(NodeId node) {

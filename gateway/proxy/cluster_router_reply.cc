@@ -83,6 +83,7 @@ bool ClusterRouter::MayBegin(NodeId node, char first) {
   if (first == '>' || in_resp2 || (first == '+' && link.monitor)) {
     link.attaches = Find(link.last_taken) != nullptr;
     if (!link.attaches && writer_ != kNoNode) return false;
+    link.withholds = ShardChannelsBeside(node) > 0;
     link.frame = Link::Frame::kPush;
     return true;
   }
@@ -136,15 +137,11 @@ void ClusterRouter::Deliver(NodeId node, std::string_view piece) {
     case Link::Frame::kNone:
       return;
     case Link::Frame::kPush:
-      if (!link.attaches) {
-        output_ += piece;
-        writer_ = node;
-        return;
-      }
-      Find(link.last_taken)->after += piece;
-      gathered_ += piece.size();
-      if (gathered_ > limits_.max_gathered) Fail("too many messages wait for replies before them");
-      return;
+      if (!link.withholds) return PassMessage(node, piece);
+      link.withheld += piece;
+      if (link.withheld.size() <= limits_.max_error) return;
+      link.withholds = false;  // no confirmation of a channel that a client could want
+      return PassMessage(node, std::exchange(link.withheld, {}));
     case Link::Frame::kPart:
       break;
   }
@@ -163,6 +160,19 @@ void ClusterRouter::Deliver(NodeId node, std::string_view piece) {
   gathered_ -= part.reply.size();
   std::string().swap(part.reply);
   part.passed = true;
+}
+
+void ClusterRouter::PassMessage(NodeId node, std::string_view piece) {
+  const Link& link = *links_[node];
+  Request* const before = link.attaches ? Find(link.last_taken) : nullptr;
+  if (before == nullptr) {
+    output_ += piece;
+    writer_ = node;
+    return;
+  }
+  before->after += piece;
+  gathered_ += piece.size();
+  if (gathered_ > limits_.max_gathered) Fail("too many messages wait for replies before them");
 }
 
 void ClusterRouter::Gather(Request& request, Part& part, std::string_view piece) {
@@ -215,6 +225,7 @@ void ClusterRouter::EndStep(NodeId node) {
   Link& link = *links_[node];
   link.expected.pop_front();
   const resp::ReplyScanner::Frame& frame = link.scanner.frame();
+  if (requests_.empty() || front().step >= front().steps.size()) return Fail(kUnasked);
   Request& request = front();
   if (frame.type == '+' || request.steps[request.step].may_fail) {
     ++request.step;
@@ -236,7 +247,7 @@ void ClusterRouter::EndPart(NodeId node) {
   part.state = Part::State::kAnswered;
   if (request.left > 0) --request.left;
   if (part.passed) {
-    writer_ = kNoNode;
+    if (writer_ == node) writer_ = kNoNode;
   } else {
     link.last_taken = request.id;
   }
@@ -247,20 +258,39 @@ void ClusterRouter::EndPart(NodeId node) {
 void ClusterRouter::EndPush(NodeId node) {
   Link& link = *links_[node];
   const resp::ReplyScanner::Frame& frame = link.scanner.frame();
-  if (!link.attaches) writer_ = kNoNode;
   const resp::Verb verb = ConfirmedVerb(frame.text);
-  const bool plain = frame.type == '*' && verb == resp::Verb::kOther;
-  if (plain && !IsPubsubMessage(frame.text) && !link.expected.empty()) {
-    Find(link.expected.front().request)->parts[0].passed = true;
-    return EndPart(node);
+  if (verb != resp::Verb::kOther) link.pubsub.Confirm(verb, frame.last_integer);
+  EndMessage(node, verb);
+  if (link.expected.empty() || link.expected.front().kind != Link::Frame::kPart) return;
+  Request* const request = Find(link.expected.front().request);
+  if (request == nullptr) return;
+  Part& part = request->parts[link.expected.front().part];
+  if (request->purpose == Purpose::kSubscribe) {
+    if (verb != request->verb || --part.confirmations > 0) return;
+  } else if (frame.type != '*' || verb != resp::Verb::kOther || IsPubsubMessage(frame.text)) {
+    return;
   }
-  if (verb == resp::Verb::kOther) return;
-  link.pubsub.Confirm(verb, frame.last_integer);
-  if (!IsSubscribing(node) || front().verb != verb || link.expected.empty()) return;
-  Part& part = front().parts[link.expected.front().part];
-  if (--part.confirmations > 0) return;
   part.passed = true;
   EndPart(node);
+}
+
+// Its last bytes have come. Where several nodes have shard channels of this client's, it is told
+// their sum.
+void ClusterRouter::EndMessage(NodeId node, resp::Verb confirmed) {
+  Link& link = *links_[node];
+  if (std::exchange(link.withholds, false)) {
+    std::string message = std::exchange(link.withheld, {});
+    const bool counts =
+        confirmed == resp::Verb::kSsubscribe || confirmed == resp::Verb::kSunsubscribe;
+    const std::string its = "\n:" + std::to_string(link.scanner.frame().last_integer) + "\r\n";
+    if (counts && message.ends_with(its)) {
+      const std::int64_t sum = link.pubsub.shard_channels() + ShardChannelsBeside(node);
+      message.replace(message.size() - its.size() + 1, std::string::npos,
+                      ":" + std::to_string(sum) + "\r\n");
+    }
+    PassMessage(node, message);
+  }
+  if (writer_ == node) writer_ = kNoNode;
 }
 
 }  // namespace redwall::proxy

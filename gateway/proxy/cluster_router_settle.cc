@@ -223,8 +223,7 @@ void ClusterRouter::ResendWaiting() {
 }
 
 std::string ClusterRouter::AnswerOf(Request& request) {
-  if (request.purpose == Purpose::kLocal || request.purpose == Purpose::kAborted)
-    return std::move(request.answer);
+  if (!request.answer.empty()) return std::move(request.answer);
   std::vector<std::string_view> replies;
   for (const Part& part : request.parts) {
     if (part.too_large) return std::string(kTooLarge);
@@ -255,6 +254,8 @@ void ClusterRouter::Answered(Request& request, char type) {
       monitor_ = granted;
       links_[part->node]->monitor = granted;
       return;
+    case Purpose::kReset:
+      return AnsweredReset();
     case Purpose::kNone:
     case Purpose::kLocal:
     case Purpose::kAborted:
@@ -276,6 +277,14 @@ void ClusterRouter::AnsweredState(Request& request, bool granted) {
   }
   if (granted) session_.Apply(std::move(change_));
   change_ = {};
+}
+
+void ClusterRouter::AnsweredReset() {
+  for (NodeId node = 0; node < links_.size(); ++node) CloseLink(node);
+  session_.Reset();
+  EndTransaction();
+  monitor_ = false;
+  prefix_.clear();
 }
 
 void ClusterRouter::FinishFront() {

@@ -44,14 +44,14 @@ void FakeConnection::Process(const resp::Command& command) {
     dirty_ = true;
     return Say("-ERR unknown command or wrong number of arguments\r\n");
   }
-  if (protocol == 2 && !channels_.empty() && a[0] != "SUBSCRIBE" && a[0] != "UNSUBSCRIBE" &&
-      a[0] != "PING")
+  if (protocol == 2 && (!channels_.empty() || !shard_channels_.empty()) && a[0] != "PING" &&
+      a[0].find("SUBSCRIBE") == std::string::npos)
     return Say("-ERR Can't execute '" + a[0] + "' in this context\r\n");
   std::vector<resp::KeyRef> refs;
   std::vector<std::string> keys;
   resp::ExtractKeys(*info, command, refs);
   for (const resp::KeyRef& ref : refs)
-    if (ref.kind == resp::KeyRef::Kind::kKey) keys.push_back(a[ref.index]);
+    if (ref.kind == resp::KeyRef::Kind::kKey || a[0] == "SSUBSCRIBE") keys.push_back(a[ref.index]);
   const bool exec = a[0] == "EXEC" && multi_;
   const std::string error = Redirection(exec ? queued_keys_ : keys);
   if (a[0] != "ASKING") asking_ = false;
@@ -250,8 +250,10 @@ bool FakeConnection::Keyless(const Arguments& a) {
     node_.executed.push_back(Joined(a));  // and blocks for ever
   } else if (a[0] == "SCAN") {
     Scan(a);
-  } else if (a[0] == "SUBSCRIBE" || a[0] == "UNSUBSCRIBE" || a[0] == "SSUBSCRIBE") {
-    Subscribe(a);
+  } else if (a[0] == "SUBSCRIBE" || a[0] == "UNSUBSCRIBE") {
+    Subscribe(a, channels_);
+  } else if (a[0] == "SSUBSCRIBE" || a[0] == "SUNSUBSCRIBE") {
+    Subscribe(a, shard_channels_);
   } else if (a[0] == "PUBLISH") {
     Publish(a[1], a[2]);
   } else if (a[0] == "MONITOR") {
@@ -277,21 +279,23 @@ void FakeConnection::Scan(const Arguments& a) {
   for (const std::string& key : found) SayBulk(key);
 }
 
-void FakeConnection::Subscribe(const Arguments& a) {
+void FakeConnection::Subscribe(const Arguments& a, std::set<std::string>& channels) {
   std::vector<std::string> names(a.begin() + 1, a.end());
-  const bool on = a[0] != "UNSUBSCRIBE";
-  if (!on && names.empty()) names.assign(channels_.begin(), channels_.end());
+  std::string kind = a[0];
+  for (char& c : kind) c = static_cast<char>(c - 'A' + 'a');
+  const bool on = kind.find("un") == std::string::npos;
+  if (!on && names.empty()) names.assign(channels.begin(), channels.end());
   if (names.empty()) names.emplace_back();
   for (const std::string& channel : names) {
     if (on) {
-      channels_.insert(channel);
+      channels.insert(channel);
     } else {
-      channels_.erase(channel);
+      channels.erase(channel);
     }
     Say(protocol == 3 ? ">3\r\n" : "*3\r\n");
-    SayBulk(a[0] == "SSUBSCRIBE" ? "ssubscribe" : on ? "subscribe" : "unsubscribe");
+    SayBulk(kind);
     channel.empty() ? SayNull() : SayBulk(channel);
-    SayInteger(channels_.size());
+    SayInteger(channels.size());
   }
 }
 

@@ -133,7 +133,7 @@ class FakeConnection {
   void Execute(const Arguments& a);
   bool Keyless(const Arguments& a);
   void Scan(const Arguments& a);
-  void Subscribe(const Arguments& a);
+  void Subscribe(const Arguments& a, std::set<std::string>& channels);
   void Publish(const std::string& channel, const std::string& text);
   void Touch(const std::string& key) { ++node_.versions[key]; }
 
@@ -146,7 +146,7 @@ class FakeConnection {
   std::vector<Arguments> queued_;
   std::vector<std::string> queued_keys_;
   std::map<std::string, std::uint64_t> watched_;
-  std::set<std::string> channels_;
+  std::set<std::string> channels_, shard_channels_;
   std::set<std::string> tracked_;
 };
 
