@@ -132,11 +132,10 @@ std::string JoinRandom(const Replies& replies, std::size_t start) {
 bool SplitArray(std::string_view frame, std::vector<std::string_view>& elements) {
   elements.clear();
   resp::ReplyScanner scanner;
-  if (!frame.starts_with('*')) return false;
+  if (!frame.starts_with('*') || frame.starts_with("*?") || frame.starts_with("*-")) return false;
   scanner.TakeHeaderAlone();
   std::size_t used = 0;
-  if (scanner.Scan(frame, used) != resp::ScanStatus::kFrame || frame.starts_with("*-"))
-    return false;
+  if (scanner.Scan(frame, used) != resp::ScanStatus::kFrame) return false;
   const std::uint64_t declared = scanner.frame().elements;
   for (frame.remove_prefix(used); !frame.empty(); frame.remove_prefix(used)) {
     if (scanner.Scan(frame, used) != resp::ScanStatus::kFrame) return false;

@@ -213,6 +213,8 @@ class ClusterRouter {
   void EndTransaction();
   // A command of a transaction was redirected. True: it was sent again, else `part` is answered.
   bool RerouteTransaction(Request& request, Part& part, const Redirect& redirect);
+  // Likewise, while it was being repeated; `error` without its '-'.
+  bool RerouteStep(Request& request, const std::string& error);
   void AnsweredInTransaction(Request& request, bool granted);
 
   // Making and sending requests (cluster_router.cc).

@@ -230,10 +230,12 @@ void ClusterRouter::EndStep(NodeId node) {
   if (frame.type == '+' || request.steps[request.step].may_fail) {
     ++request.step;
     request.step_sent = false;
-  } else {
-    FailFront(frame.type == '-' ? std::string(frame.text)
-                                : "ERR redwall: a node's answer wasn't understood");
+    return;
   }
+  const std::string error = frame.type == '-'
+                                ? std::string(frame.text)
+                                : "ERR redwall: a node's answer wasn't understood";
+  if (!RerouteStep(request, error)) FailFront(error);
 }
 
 void ClusterRouter::EndPart(NodeId node) {
@@ -246,6 +248,8 @@ void ClusterRouter::EndPart(NodeId node) {
   part.type = link.scanner.frame().type;
   part.state = Part::State::kAnswered;
   if (request.left > 0) --request.left;
+  // Its lines may follow at once.
+  if (request.purpose == Purpose::kMonitor) link.monitor = part.type == '+';
   if (part.passed) {
     if (writer_ == node) writer_ = kNoNode;
   } else {

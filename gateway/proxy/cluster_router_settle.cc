@@ -252,7 +252,6 @@ void ClusterRouter::Answered(Request& request, char type) {
       return AnsweredInTransaction(request, granted);
     case Purpose::kMonitor:
       monitor_ = granted;
-      links_[part->node]->monitor = granted;
       return;
     case Purpose::kReset:
       return AnsweredReset();

@@ -194,6 +194,21 @@ bool ClusterRouter::RerouteTransaction(Request& request, Part& part, const Redir
   return true;
 }
 
+bool ClusterRouter::RerouteStep(Request& request, const std::string& error) {
+  const std::string reply = "-" + error;
+  const std::optional<Redirect> redirect = ReadRedirect(reply);
+  if (!redirect || redirect->ask || redirect->slot != transaction_.slot) return false;
+  const std::size_t target = map_->Find(redirect->host, redirect->port);
+  const NodeId node = target == ClusterMap::kNone ? kNoNode : LinkTo(target);
+  if (node == kNoNode || request.redirects >= limits_.max_redirects) return false;
+  ++request.redirects;
+  Want();
+  MoveTransaction(request, node);
+  moved_[redirect->slot] = node;
+  request.parts[0].node = node;
+  return true;
+}
+
 void ClusterRouter::AnsweredInTransaction(Request& request, bool granted) {
   Part& part = request.parts[0];
   if (request.purpose == Purpose::kExec) return EndTransaction();

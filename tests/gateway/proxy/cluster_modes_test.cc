@@ -192,7 +192,7 @@ TEST_CASE("Reads from replicas, where the client asks for them") {
 
 TEST_CASE("A command is streamed to its node as it comes") {
   for (const std::size_t piece : {1000u, 40000u, 0u}) {
-    ClusterSite site({.limits = {.max_unsent = 100000}});
+    ClusterSite site({.limits = {.max_kept = 100000, .max_unsent = 100000}});
     site.piece = piece;
     const std::string value(300000, 'v');
     CHECK(site.Send(Encode({"GET", "b"}) + Encode({"SET", "a", value}) + Encode({"GET", "b"})) ==
