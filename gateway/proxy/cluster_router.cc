@@ -69,6 +69,12 @@ bool ClusterRouter::idle() const {
   return intake_ != Intake::kStreaming && SubscribedNode() == kNoNode;
 }
 
+std::size_t ClusterRouter::memory() const {
+  std::size_t bytes = held_.size() + kept_ + unsent_ + gathered_ + transaction_.bytes;
+  for (const auto& link : links_) bytes += link->input.size() + link->withheld.size();
+  return bytes;
+}
+
 void ClusterRouter::Fail(std::string_view why) {
   if (finished_) return;
   finished_ = true;

@@ -129,6 +129,8 @@ class ClusterRouter {
   bool reads(NodeId node) const;
   // Nothing is under way, and nothing would be lost if the connection ended here.
   bool idle() const;
+  // What it holds of requests and replies, bytes: for what all clients may hold together.
+  std::size_t memory() const;
 
  private:
   using Request = ClusterRequest;

@@ -232,9 +232,8 @@ void ClusterRouter::EndStep(NodeId node) {
     request.step_sent = false;
     return;
   }
-  const std::string error = frame.type == '-'
-                                ? std::string(frame.text)
-                                : "ERR redwall: a node's answer wasn't understood";
+  const std::string error = frame.type == '-' ? std::string(frame.text)
+                                              : "ERR redwall: a node's answer wasn't understood";
   if (!RerouteStep(request, error)) FailFront(error);
 }
 
