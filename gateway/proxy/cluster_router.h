@@ -263,6 +263,7 @@ class ClusterRouter {
   void EndPart(NodeId node);
   void EndStep(NodeId node);
   void PassMessage(NodeId node, std::string_view piece);
+  void EndWriting();
   void EndPush(NodeId node);
   void EndMessage(NodeId node, resp::Verb confirmed);
   void EndGreeting(NodeId node);
@@ -325,6 +326,7 @@ class ClusterRouter {
 
   NodeId writer_ = kNoNode;  // whose frame `output_` is in the middle of
   std::string output_;
+  std::string messages_;  // whole ones, that go behind that frame
   bool map_wanted_ = false;
   bool waits_for_map_ = false;  // a part of the first request does
   bool finished_ = false;

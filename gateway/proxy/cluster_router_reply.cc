@@ -83,7 +83,7 @@ bool ClusterRouter::MayBegin(NodeId node, char first) {
   if (first == '>' || in_resp2 || (first == '+' && link.monitor)) {
     link.attaches = Find(link.last_taken) != nullptr;
     if (!link.attaches && writer_ != kNoNode) return false;
-    link.withholds = ShardChannelsBeside(node) > 0;
+    link.withholds = link.attaches || ShardChannelsBeside(node) > 0;
     link.frame = Link::Frame::kPush;
     return true;
   }
@@ -137,11 +137,7 @@ void ClusterRouter::Deliver(NodeId node, std::string_view piece) {
     case Link::Frame::kNone:
       return;
     case Link::Frame::kPush:
-      if (!link.withholds) return PassMessage(node, piece);
-      link.withheld += piece;
-      if (link.withheld.size() <= limits_.max_error) return;
-      link.withholds = false;  // no confirmation of a channel that a client could want
-      return PassMessage(node, std::exchange(link.withheld, {}));
+      return PassMessage(node, piece);
     case Link::Frame::kPart:
       break;
   }
@@ -163,16 +159,27 @@ void ClusterRouter::Deliver(NodeId node, std::string_view piece) {
 }
 
 void ClusterRouter::PassMessage(NodeId node, std::string_view piece) {
-  const Link& link = *links_[node];
-  Request* const before = link.attaches ? Find(link.last_taken) : nullptr;
-  if (before == nullptr) {
+  Link& link = *links_[node];
+  if (!link.attaches) writer_ = node;
+  if (!link.withholds) {
     output_ += piece;
-    writer_ = node;
     return;
   }
-  before->after += piece;
-  gathered_ += piece.size();
-  if (gathered_ > limits_.max_gathered) Fail("too many messages wait for replies before them");
+  link.withheld += piece;
+  if (link.attaches) {
+    if (gathered_ + link.withheld.size() > limits_.max_gathered)
+      Fail("too many messages wait for replies before them");
+  } else if (link.withheld.size() > limits_.max_error) {
+    link.withholds = false;  // no confirmation of a channel that a client could want
+    output_ += std::exchange(link.withheld, {});
+  }
+}
+
+// The frame that `output_` was in the middle of is whole.
+void ClusterRouter::EndWriting() {
+  writer_ = kNoNode;
+  gathered_ -= messages_.size();
+  output_ += std::exchange(messages_, {});
 }
 
 void ClusterRouter::Gather(Request& request, Part& part, std::string_view piece) {
@@ -250,7 +257,7 @@ void ClusterRouter::EndPart(NodeId node) {
   // Its lines may follow at once.
   if (request.purpose == Purpose::kMonitor) link.monitor = part.type == '+';
   if (part.passed) {
-    if (writer_ == node) writer_ = kNoNode;
+    if (writer_ == node) EndWriting();
   } else {
     link.last_taken = request.id;
   }
@@ -281,19 +288,27 @@ void ClusterRouter::EndPush(NodeId node) {
 // their sum.
 void ClusterRouter::EndMessage(NodeId node, resp::Verb confirmed) {
   Link& link = *links_[node];
-  if (std::exchange(link.withholds, false)) {
-    std::string message = std::exchange(link.withheld, {});
-    const bool counts =
-        confirmed == resp::Verb::kSsubscribe || confirmed == resp::Verb::kSunsubscribe;
-    const std::string its = "\n:" + std::to_string(link.scanner.frame().last_integer) + "\r\n";
-    if (counts && message.ends_with(its)) {
-      const std::int64_t sum = link.pubsub.shard_channels() + ShardChannelsBeside(node);
-      message.replace(message.size() - its.size() + 1, std::string::npos,
-                      ":" + std::to_string(sum) + "\r\n");
-    }
-    PassMessage(node, message);
+  std::string message = std::exchange(link.withheld, {});
+  link.withholds = false;
+  const bool counts =
+      confirmed == resp::Verb::kSsubscribe || confirmed == resp::Verb::kSunsubscribe;
+  const std::string its = "\n:" + std::to_string(link.scanner.frame().last_integer) + "\r\n";
+  const std::int64_t beside = counts ? ShardChannelsBeside(node) : 0;
+  if (beside > 0 && message.ends_with(its)) {
+    message.resize(message.size() - its.size() + 1);
+    message += ":" + std::to_string(link.pubsub.shard_channels() + beside) + "\r\n";
   }
-  if (writer_ == node) writer_ = kNoNode;
+  if (!link.attaches) {
+    output_ += message;
+    return EndWriting();
+  }
+  Request* const before = Find(link.last_taken);
+  if (before == nullptr && writer_ == kNoNode) {
+    output_ += message;
+  } else {
+    (before != nullptr ? before->after : messages_) += message;
+    gathered_ += message.size();
+  }
 }
 
 }  // namespace redwall::proxy

@@ -99,6 +99,22 @@ TEST_CASE("Confirmations and messages that make no sense crash nothing") {
   site.Reply(0, "+OK\r\n");
 }
 
+TEST_CASE("Messages stay whole, whatever becomes of the reply that they stand behind") {
+  const std::string part = "*1\r\n$1\r\nx\r\n", push = ">1\r\n$4\r\nnews\r\n";
+  for (std::size_t cut = 1; cut < push.size(); ++cut) {
+    // Both nodes have a message behind their part, and one of them a reply that has begun.
+    Scripted site;
+    site.Request(Encode({"MGET", "a", "b"}) + Encode({"GET", "b"}) + Encode({"GET", "a"}));
+    std::string got = site.Reply(0, part + push.substr(0, cut));
+    got += site.Reply(1, part + push.substr(0, cut));
+    got += site.Reply(1, push.substr(cut) + "$5\r\nab");
+    got += site.Reply(0, push.substr(cut) + "$1\r\ny\r\n");
+    got += site.Reply(1, "cde\r\n");
+    const std::string joined = "*2\r\n$1\r\nx\r\n$1\r\nx\r\n";
+    CHECK(got == joined + push + "$5\r\nabcde\r\n" + push + "$1\r\ny\r\n");
+  }
+}
+
 TEST_CASE("A node that answers before the command is whole ends it") {
   Scripted site;
   site.Request(Encode({"SET", "a", std::string(100000, 'v')}).substr(0, 50000));
