@@ -54,6 +54,7 @@ void ClusterRouter::OnMap(std::shared_ptr<const ClusterMap> map) {
                         link.input.empty() && link.frame == Link::Frame::kNone && !LivesOn(node);
     if (gone && unused) CloseLink(node);
   }
+  if (session_.broadcast()) ConnectToAll();
   ResendWaiting();
   Pump();
 }

@@ -242,6 +242,7 @@ class ClusterRouter {
   NodeId Home();
   NodeId SubscribedNode() const;
   std::int64_t ShardChannelsBeside(NodeId node) const;
+  void ConnectToAll();
   void BecomeOpen(NodeId node);
   void Refuse(NodeId node);
   void CloseLink(NodeId node);

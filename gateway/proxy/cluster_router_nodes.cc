@@ -119,11 +119,23 @@ void ClusterRouter::OnNodeClosed(NodeId node) {
   if (link.state == Link::State::kOpen) {
     link.ended = true;
     draining_ = !requests_.empty();
+  } else if (session_.broadcast() && link.expected.empty()) {
+    return Fail("a node that was to tell of changed keys can't be reached");
   } else {
     Want();
     DropUnsent(node);
   }
   Pump();
+}
+
+// CLIENT TRACKING ... BCAST: each master tells of its own keys.
+void ClusterRouter::ConnectToAll() {
+  for (const std::size_t master : map_->masters()) {
+    const NodeId node = LinkTo(master);
+    if (node == kNoNode || links_[node]->state != Link::State::kClosed) continue;
+    links_[node]->state = Link::State::kConnecting;
+    outlet_.Connect(node, links_[node]->address);
+  }
 }
 
 // It answered the preamble with an error.

@@ -142,6 +142,22 @@ TEST_CASE("An invalidation stays behind the reply that it is about") {
   }
 }
 
+TEST_CASE("Tracking that broadcasts knows all masters, later ones too") {
+  ClusterSite site;
+  CHECK(site.Run({"CLIENT", "TRACKING", "ON", "BCAST"}) == "+OK\r\n");
+  for (std::size_t node = 0; node < 3; ++node) CHECK(site.ConnectionTo(node)->tracking);
+  site.cluster.nodes.push_back(std::make_unique<FakeNode>());
+  site.cluster.nodes.back()->index = 3;
+  site.cluster.MoveSlot(0, 3);
+  site.router->OnMap(site.cluster.Map());
+  site.Settle();
+  REQUIRE(site.ConnectionTo(3) != nullptr);
+  CHECK(site.ConnectionTo(3)->tracking);
+  CHECK(site.Run({"CLIENT", "TRACKING", "ON", "REDIRECT", "7"}).starts_with("-ERR redwall: "));
+  site.Break(1);
+  CHECK(site.router->finished());
+}
+
 TEST_CASE("CLIENT REPLY") {
   ClusterSite site;
   CHECK(site.Send(Encode({"CLIENT", "REPLY", "SKIP"}) + Encode({"SET", "a", "1"}) +
