@@ -1,7 +1,7 @@
 // A client and the nodes of a cluster that all say anything at all, with a ClusterRouter between.
 //
 // The input is a list of pieces: a byte that says what happens (its lowest three bits) and how much
-// (the rest, times two), then that many bytes. The router may not crash, keep more than its limits,
+// (the rest), then that many bytes. The router may not crash, keep more than its limits,
 // or go on after its end.
 #include "gateway/proxy/cluster_router.h"
 
@@ -81,7 +81,7 @@ void Run(std::string_view input) {
   proxy::ClusterRouter router(limits, nodes, table, MakeMap(8192), login, 0);
   while (input.size() > 1 && !router.finished()) {
     const auto head = static_cast<unsigned char>(input[0]);
-    const std::string_view piece = input.substr(1, head / 8 * 2u);
+    const std::string_view piece = input.substr(1, head / 8);
     input.remove_prefix(1 + piece.size());
     Happen(head % 8, piece, nodes, router);
     router.TakeReplies();
