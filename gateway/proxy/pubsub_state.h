@@ -26,6 +26,8 @@ class PubsubState {
   // at least one.
   std::uint32_t ConfirmationsOfAll(resp::Verb verb);
   bool subscribed() const { return channels_ > 0 || patterns_ > 0 || shard_channels_ > 0; }
+  bool listens() const { return channels_ > 0 || patterns_ > 0; }  // to what is published anywhere
+  std::int64_t shard_channels() const { return shard_channels_; }
   void Clear() { *this = PubsubState(); }
 
  private:
