@@ -10,10 +10,12 @@
 #define REDWALL_GATEWAY_AGENT_BACKEND_H_
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/bytes.h"
+#include "gateway/proxy/cluster_map.h"
 #include "gateway/tunnel/frame.h"
 
 namespace redwall::agent {
@@ -52,6 +54,8 @@ class Backend {
   virtual void Shutdown() = 0;  // FIN, once all that was written has gone
   // Destroying it from now on resets the connection, where it has come to exist.
   virtual void ResetOnClose() = 0;
+  // The cluster that it stands for is another one than before, or was asked and is the same.
+  virtual void OnMap(const std::shared_ptr<const proxy::ClusterMap>&) {}
 };
 
 }  // namespace redwall::agent

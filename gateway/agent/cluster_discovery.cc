@@ -107,6 +107,7 @@ Discovery::Failure ClusterDiscovery::Unreachable(const std::string& why) const {
 }
 
 void ClusterDiscovery::Doubt() {
+  awaited_ = true;
   pace_.Use();
   pace_.AskAnew();
 }

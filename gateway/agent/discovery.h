@@ -64,8 +64,9 @@ class Discovery {
   virtual std::shared_ptr<const ClusterNodes> nodes() const { return nullptr; }
   // Whether it is a Sentinel, which has credentials of its own.
   virtual bool IsSentinel(const net::Address&) const { return false; }
-  // A connection to this address was refused or broken, or the peer says that it knows better: what
-  // is known is asked for anew, soon.
+  // A connection was refused or broken, or a server says that another one is right: what is known
+  // is asked for anew, soon. Of a cluster `changed` is called when that is over, also where nothing
+  // is new.
   virtual void Doubt() {}
 };
 

@@ -38,12 +38,16 @@ void ServerLink::Locate() {
   }
   address_ = **found;
   state_ = State::kConnecting;
-  backend_ = route_.Connect(target_, address_, *this);
+  backend_ = route_.Connect(target_, address_, stream_, *this);
 }
 
 void ServerLink::OnDiscovered() {
   if (state_ == State::kLocating) return Locate();
-  if (state_ == State::kDone || route_.StillServes(target_, address_)) return;
+  if (state_ == State::kDone) return;
+  if (route_.StillServes(target_, address_)) {
+    if (target_.kind == Target::Kind::kSingle) backend_->OnMap(route_.cluster_map());
+    return;
+  }
   LogInfo("route '" + name_ + "': a client of " + address_.ToString() +
           " was disconnected: that is no longer the server to talk to");
   Fail(tunnel::ResetCode::kUpstreamGone);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gateway/agent/cluster_backend.h"
 #include "gateway/agent/command_reply.h"
 #include "gateway/agent/log.h"
 #include "gateway/agent/redis_connection.h"
@@ -69,8 +70,23 @@ void ServerRoute::OnDiscovered() {
   callbacks_.discovered();
 }
 
-std::unique_ptr<Backend> ServerRoute::Connect(const Target&, const net::Address& address,
-                                              BackendHandler& handler) {
+// One for all clients.
+std::shared_ptr<const proxy::ClusterMap> ServerRoute::cluster_map() {
+  auto nodes = discovery_->nodes();
+  if (nodes != mapped_ && nodes != nullptr)
+    map_ = std::make_shared<const proxy::ClusterMap>(MakeClusterMap(*nodes));
+  mapped_ = std::move(nodes);
+  return map_;
+}
+
+std::unique_ptr<Backend> ServerRoute::Connect(const Target& target, const net::Address& address,
+                                              std::uint32_t choice, BackendHandler& handler) {
+  if (target.kind == Target::Kind::kSingle) {
+    return std::make_unique<ClusterBackend>(
+        ClusterBackend::Setting{loop_, health_, timeout_ms_, upstream_, table_, cluster_map(),
+                                choice, [this] { discovery_->Doubt(); }},
+        handler);
+  }
   const bool sentinel = discovery_->IsSentinel(address);
   const Route& route = upstream_->route;
   RedisConnection::Login login{

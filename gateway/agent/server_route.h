@@ -73,13 +73,11 @@ class ServerRoute final : public proxy::UnknownCommands {
   bool StillServes(const Target& target, const net::Address& address) const {
     return discovery_->StillServes(target, address);
   }
-  // The nodes of its cluster; null where it has none, or they aren't known yet.
-  std::shared_ptr<const ClusterNodes> nodes() const { return discovery_->nodes(); }
-  // A server says that another one is right (MOVED).
-  void Doubt() { discovery_->Doubt(); }
-  // A new connection to what Find gave.
+  // Its cluster; null where it has none, or that isn't known yet.
+  std::shared_ptr<const proxy::ClusterMap> cluster_map();
+  // A new connection to what Find gave. `choice`: any number, to spread clients over replicas.
   std::unique_ptr<Backend> Connect(const Target& target, const net::Address& address,
-                                   BackendHandler& handler);
+                                   std::uint32_t choice, BackendHandler& handler);
 
   // What happens to the connections of clients: when the last one of them is closed by Redis, or
   // Redis can't be reached, or nobody was there to see it, it may have restarted.
@@ -114,6 +112,8 @@ class ServerRoute final : public proxy::UnknownCommands {
   const Callbacks callbacks_;
   Health health_;
   std::unique_ptr<Discovery> discovery_;
+  std::shared_ptr<const ClusterNodes> mapped_;  // that map_ was made of
+  std::shared_ptr<const proxy::ClusterMap> map_;
 
   bool stale_ = false;
   std::size_t links_ = 0;
