@@ -2,34 +2,12 @@
 
 #include <doctest/doctest.h>
 
-#include <fstream>
 #include <string>
 
-#include "tests/gateway/audit/temp_folder.h"
+#include "tests/gateway/agent/config_file.h"
 
 namespace redwall::agent {
 namespace {
-
-class ConfigFile {
- public:
-  explicit ConfigFile(const std::string& text) { std::ofstream(path()) << text; }
-  std::string path() const { return folder_.File("agent.json"); }
-  std::string In(const std::string& name) const { return folder_.File(name); }
-
-  // What reading it says is wrong, without the file's name; empty where nothing is.
-  std::string ServerError() const { return WithoutFile(ReadServerConfig(path())); }
-  std::string ClientError() const { return WithoutFile(ReadClientConfig(path())); }
-
- private:
-  template <class Config>
-  std::string WithoutFile(const Result<Config, ConfigError>& result) const {
-    if (result) return {};
-    const std::string& sentence = result.error().sentence;
-    REQUIRE(sentence.starts_with(path() + ": "));
-    return sentence.substr(path().size() + 2);
-  }
-  const audit::TempFolder folder_;
-};
 
 TEST_CASE("A server's configuration with all that it can say") {
   const ConfigFile file(R"({
@@ -62,10 +40,10 @@ TEST_CASE("A server's configuration with all that it can say") {
   CHECK(config.log_json);
   REQUIRE(config.routes.size() == 2);
   CHECK(config.routes[0].name == "default");
-  CHECK(config.routes[0].redis.ToString() == "127.0.0.1:6379");
-  CHECK(config.routes[0].user == "app");
-  CHECK(config.routes[0].password_file == file.In("secrets/pw"));
-  CHECK(config.routes[1].redis.path == file.In("redis.sock"));
+  CHECK(config.routes[0].addresses.at(0).ToString() == "127.0.0.1:6379");
+  CHECK(config.routes[0].credentials.user == "app");
+  CHECK(config.routes[0].credentials.password_file == file.In("secrets/pw"));
+  CHECK(config.routes[1].addresses.at(0).path == file.In("redis.sock"));
   const Limits& limits = config.limits;
   CHECK(limits.max_connections == 1);
   CHECK(limits.timeout_ms == 2);
@@ -161,7 +139,8 @@ TEST_CASE("An error names the file, the place in it, and what was expected there
       {R"({"threads": 2})", "threads: more than one thread is not supported by this version yet"},
       {R"({"threads": 0})", "threads: expected a whole number from 1 to 1024, got 0"},
       {R"({"admin": "127.0.0.1:9121"})", "admin: " + later},
-      {R"({"routes": {"r": {}}})", "routes.r.redis: is required and missing"},
+      {R"({"routes": {"r": {}}})",
+       R"(routes.r: expected one of "redis", "cluster", "sentinel" and "tcp")"},
       {R"({"routes": {"": {"redis": "a:1"}}})", "a route's name has 1 to 255 bytes"},
       {R"({"routes": {"r": {"redis": "a:1", "user": "u"}}})",
        "routes.r: a \"user\" needs a \"password_file\""},
@@ -169,9 +148,6 @@ TEST_CASE("An error names the file, the place in it, and what was expected there
        "routes.r.upstream: \"shared\" is not supported by this version yet"},
       {R"({"routes": {"r": {"redis": "a:1", "upstream": "x"}}})",
        R"(routes.r.upstream: expected "dedicated" or "shared", got "x")"},
-      {R"({"routes": {"r": {"cluster": ["a:1"]}}})", "routes.r.cluster: " + later},
-      {R"({"routes": {"r": {"sentinel": ["a:1"]}}})", "routes.r.sentinel: " + later},
-      {R"({"routes": {"r": {"tcp": "a:1"}}})", "routes.r.tcp: " + later},
       {R"({"limits": {"max_connections": 0}})",
        "limits.max_connections: expected a whole number from 1 to 1000000, got 0"},
       {R"({"limits": {"max_topology_reply": 4095}})",
@@ -217,10 +193,6 @@ TEST_CASE("An error names the file, the place in it, and what was expected there
        "listeners[0].mode: expected permission bits"},
       {R"({"listeners": [{"listen": "a:1", "mode": "0660"}]})",
        "listeners[0].mode: \"mode\" is for unix sockets"},
-      {R"({"listeners": [{"listen": "a:1", "node_ports": "1-2"}]})",
-       "listeners[0].node_ports: " + later},
-      {R"({"listeners": [{"listen": "a:1", "cluster_mode": "single"}]})",
-       "listeners[0].cluster_mode: " + later},
       {R"({"listeners": [{"listen": "a:1", "rout": "x"}]})", "listeners[0].rout: unknown name"},
       {R"({"routes": {}})", "routes: unknown name"},
   };
@@ -256,7 +228,7 @@ TEST_CASE("Check says what a server agent still lacks") {
   CHECK(ErrorOf(Check(config)).starts_with("nowhere to listen: "));
   config.listen.push_back(*net::Address::Parse("a:1"));
   CHECK(ErrorOf(Check(config)).starts_with("no Redis to forward to: "));
-  config.routes.push_back({.name = "r", .redis = {}, .user = {}, .password_file = {}});
+  config.routes.emplace_back().name = "r";
   CHECK(Check(config).ok());
   config.routes.push_back(config.routes[0]);
   CHECK(ErrorOf(Check(config)) == "the route 'r' is given twice");
@@ -277,7 +249,7 @@ TEST_CASE("Check says what a client agent still lacks") {
   CHECK(ErrorOf(Check(config)).starts_with("no key: "));
   config.keys = {"k"};
   CHECK(ErrorOf(Check(config)).starts_with("nowhere to listen: "));
-  config.listeners.push_back({.listen = *net::Address::Parse("a:1")});
+  config.listeners.emplace_back().listen = *net::Address::Parse("a:1");
   CHECK(ErrorOf(Check(config)).starts_with("no server agent to connect to: "));
   config.servers.push_back(*net::Address::Parse("b:1"));
   CHECK(Check(config).ok());

@@ -35,31 +35,31 @@ class KeyFolder {
   const audit::TempFolder folder_;
 };
 
-std::string LoginOf(const Route& route) {
-  const auto login = ReadLogin(route);
+std::string LoginOf(const Credentials& credentials) {
+  const auto login = ReadLogin(credentials);
   REQUIRE(login.ok());
   return std::string(AsText(login->bytes()));
 }
 
 TEST_CASE("The login of a route is the AUTH that its file and user make") {
   const KeyFolder folder;
-  Route route;
-  CHECK(LoginOf(route).empty());
+  Credentials credentials;
+  CHECK(LoginOf(credentials).empty());
   for (const char* text : {"secret", "secret\n", "secret\r\nsecond line\n"}) {
-    route.password_file = folder.Write("pw", text);
-    route.user.clear();
-    CHECK(LoginOf(route) == "*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n");
-    route.user = "app";
-    CHECK(LoginOf(route) == "*3\r\n$4\r\nAUTH\r\n$3\r\napp\r\n$6\r\nsecret\r\n");
+    credentials.password_file = folder.Write("pw", text);
+    credentials.user.clear();
+    CHECK(LoginOf(credentials) == "*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n");
+    credentials.user = "app";
+    CHECK(LoginOf(credentials) == "*3\r\n$4\r\nAUTH\r\n$3\r\napp\r\n$6\r\nsecret\r\n");
   }
 }
 
 TEST_CASE("A password file that is missing, open to others, empty or no file is refused by name") {
   const KeyFolder folder;
   const auto error = [&](const std::string& path) {
-    Route route;
-    route.password_file = path;
-    const auto login = ReadLogin(route);
+    Credentials credentials;
+    credentials.password_file = path;
+    const auto login = ReadLogin(credentials);
     REQUIRE_FALSE(login.ok());
     CHECK(login.error().sentence.starts_with(path + ": "));
     return login.error().sentence;
@@ -74,11 +74,11 @@ TEST_CASE("A password file that is missing, open to others, empty or no file is 
 
 TEST_CASE("A password that is too long is refused, not cut") {
   const KeyFolder folder;
-  Route route;
-  route.password_file = folder.Write("pw", std::string(4095, 'x') + "\n");
-  CHECK(LoginOf(route).find(std::string(4095, 'x')) != std::string::npos);
-  route.password_file = folder.Write("long", std::string(5000, 'x') + "\n");
-  CHECK_FALSE(ReadLogin(route).ok());
+  Credentials credentials;
+  credentials.password_file = folder.Write("pw", std::string(4095, 'x') + "\n");
+  CHECK(LoginOf(credentials).find(std::string(4095, 'x')) != std::string::npos);
+  credentials.password_file = folder.Write("long", std::string(5000, 'x') + "\n");
+  CHECK_FALSE(ReadLogin(credentials).ok());
 }
 
 TEST_CASE("A server agent's keys: shared keys, authorized agents and their routes") {
