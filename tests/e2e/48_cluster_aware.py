@@ -193,7 +193,9 @@ def test_nodes_come_and_go(scene):
     check_equal(after, {n: p for n, p in with_new.items() if n != old.id}, "ports of those left")
     drive.phase("afterwards")
     drive.wait_done(OPERATIONS)
-    check_findings(drive.finish(), errors_in=("start",))  # redis-py 4 can't ASK a node new to it
+    # redis-py 4 can't ASK a node that is new to it, and has errors when one goes on a direct
+    # connection, too.
+    check_findings(drive.finish(), errors_in=("start", "afterwards"))
     pair.check_sound()
 
 

@@ -188,6 +188,7 @@ def test_sentinels_that_are_gone(scene):
     watched, pair = start(scene)
     client = scene.client(pair.fronts[0])
     client.set("a", "b")
+    check_equal(client.wait(1, 60000), 1, "replicas that have it")
     watched.sentinels[0].kill()
     new = watched.failover()
     wait_behind(scene, pair.fronts[0], new)
