@@ -6,6 +6,7 @@
 #   build_redwall GROUP...  $redwall: built, with what is missing installed (groups of tests/support/install-packages)
 #
 # With REDWALL_BIN in the environment that program is used and nothing is built.
+# shellcheck shell=bash
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
