@@ -7,6 +7,7 @@ connection.
 """
 
 import re
+import socket
 import subprocess
 
 import redis
@@ -227,6 +228,41 @@ def attempt(scene, address, *command):
         return scene.wire(address).call(*command)
     except (Closed, OSError):
         return None
+
+
+def test_made_up_nodes_lead_nowhere(scene):
+    """A script may name any address: nobody dials it, and the listener that it gets takes none away
+    from a node that is in use."""
+    cluster = Cluster(scene)
+    pair = cluster_pair(scene, cluster)
+    ports = whole_node_map(pair, cluster)
+    used = scene.wire(f"127.0.0.1:{ports[cluster.masters()[0].id]}")
+    check_equal(used.call("PING"), b"+PONG\r\n", "PING to a node")
+    victim = scene.keep(socket.create_server(("127.0.0.1", 0)))
+    victim.setblocking(False)
+    wire = scene.wire(pair.fronts[0])
+
+    def led_to(address):
+        said = wire.call("EVAL", f"return redis.error_reply('MOVED 1 {address}')", "0")
+        found = re.fullmatch(rb"-MOVED 1 127\.0\.0\.1:(\d+)\r\n", said)
+        check(found and int(found[1]) in pair.node_ports, f"what became of {address}: {said!r}")
+        return int(found[1])
+
+    port = led_to(f"127.0.0.1:{victim.getsockname()[1]}")
+    check_equal(attempt(scene, f"127.0.0.1:{port}", "PING"), None, "PING to a made-up node")
+    pair.server.wait_for_log(r"the cluster has no node 127\.0\.0\.1")
+    try:
+        victim.accept()
+        check(False, "the server agent has dialled what a script named")
+    except BlockingIOError:
+        pass
+    for number in range(3 * len(pair.node_ports)):
+        led_to(f"10.9.8.{number}:22")
+    check_equal(used.call("PING"), b"+PONG\r\n", "PING to the node, after many that were made up")
+    again = whole_node_map(pair, cluster)
+    owner = cluster.masters()[0].id
+    check_equal(again[owner], ports[owner], "the port of the node that is in use")
+    pair.check_sound()
 
 
 def test_a_node_that_hangs_does_not_hold_the_others(scene):
