@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "gateway/proxy/cluster_map.h"
 #include "gateway/tunnel/frame.h"
+#include "resp/command_table.h"
 
 namespace redwall::agent {
 
@@ -56,6 +57,8 @@ class Backend {
   virtual void ResetOnClose() = 0;
   // The cluster that it stands for is another one than before, or was asked and is the same.
   virtual void OnMap(const std::shared_ptr<const proxy::ClusterMap>&) {}
+  // More is known of the commands that Redis has.
+  virtual void OnTable(const std::shared_ptr<const resp::CommandTable>&) {}
 };
 
 }  // namespace redwall::agent

@@ -118,10 +118,8 @@ void ClientLink::OnReset(tunnel::ResetCode code) {
   if (code != tunnel::ResetCode::kNone && code != tunnel::ResetCode::kShutdown)
     owner_.OnRefused("a client of route '" + purpose_.route +
                      "' was disconnected: " + std::string(Describe(code)));
+  if (CutRaw()) return;
   TellWhy(code);
-  if (code == tunnel::ResetCode::kUpstreamGone && state_ == State::kOpen &&
-      passage_->outlives_server())
-    socket_->ResetOnClose();
   CloseStream(tunnel::ResetCode::kNone);
   Flush();
 }
@@ -138,8 +136,18 @@ void ClientLink::TellWhy(tunnel::ResetCode code) {
   SendToClient(reply);
 }
 
+// A connection that nobody looks into is never ended as if it were whole. True: it is over.
+bool ClientLink::CutRaw() {
+  if (state_ != State::kOpen || !passage_->outlives_server() || server_ended_) return false;
+  socket_->ResetOnClose();
+  CloseStream(tunnel::ResetCode::kNone);
+  Finish();
+  return true;
+}
+
 void ClientLink::OnTunnelGone() {
   connection_ = nullptr;
+  if (CutRaw()) return;
   if (state_ == State::kOpen) Flush();
 }
 

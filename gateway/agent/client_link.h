@@ -82,6 +82,7 @@ class ClientLink final : public Link, private net::SocketHandler {
   void Finish();
 
   void TellWhy(tunnel::ResetCode code);
+  bool CutRaw();
 
   const ClientPurpose purpose_;
   const std::string address_;

@@ -71,13 +71,22 @@ struct ClusterBackend::Node final : BackendHandler {
 ClusterBackend::ClusterBackend(Setting setting, BackendHandler& handler)
     : TurnTask(setting.loop, Order::kSockets),
       setting_(std::move(setting)),
+      limits_{.request = setting_.limits.request, .reply = setting_.limits.reply},
       handler_(handler),
       router_(limits_, *this, setting_.table, setting_.map,
               AsText(setting_.upstream->login.bytes()), setting_.choice) {
   RequestTurnEnd();
 }
 
-ClusterBackend::~ClusterBackend() = default;
+ClusterBackend::~ClusterBackend() { setting_.budget.used -= charged_; }
+
+// False: all clients together hold too much, and this one more than its share.
+bool ClusterBackend::Charge() {
+  proxy::Budget& budget = setting_.budget;
+  budget.used += router_.memory() - charged_;
+  charged_ = router_.memory();
+  return budget.used <= budget.limit || charged_ <= proxy::Budget::kFairShare;
+}
 
 void ClusterBackend::OnMap(const std::shared_ptr<const proxy::ClusterMap>& map) {
   router_.OnMap(map);
@@ -174,7 +183,11 @@ void ClusterBackend::OnTurnEnd() {
     handler_.OnReady();
     if (alive.expired()) return;
   }
-  for (const proxy::NodeId node : std::exchange(unreachable_, {})) router_.OnNodeClosed(node);
+  while (!unreachable_.empty()) {
+    const proxy::NodeId node = unreachable_.back();
+    unreachable_.pop_back();
+    router_.OnNodeClosed(node);
+  }
   for (std::string replies = router_.TakeReplies(); !replies.empty();
        replies = router_.TakeReplies()) {
     handler_.OnRead(replies);
@@ -185,6 +198,12 @@ void ClusterBackend::OnTurnEnd() {
       LogInfo("route '" + setting_.upstream->route.name +
               "': a client was disconnected: " + std::string(router_.failure()));
     return handler_.OnReadEnd();
+  }
+  if (!Charge()) {
+    LogInfo("route '" + setting_.upstream->route.name +
+            "': a client was disconnected: the agent's memory for clients is used up "
+            "(max_held_bytes)");
+    return handler_.OnError();
   }
   ChooseReads();
   handler_.OnDrained();

@@ -21,6 +21,7 @@
 #include "gateway/agent/redis_connection.h"
 #include "gateway/net/loop.h"
 #include "gateway/proxy/cluster_router.h"
+#include "gateway/proxy/conversation.h"
 
 namespace redwall::agent {
 
@@ -38,6 +39,8 @@ class ClusterBackend final : public Backend, private proxy::ClusterOutlet, priva
     std::shared_ptr<const resp::CommandTable> table;
     std::shared_ptr<const proxy::ClusterMap> map;
     std::uint32_t choice;  // any number, to spread clients over replicas
+    const proxy::ConversationLimits& limits;
+    proxy::Budget& budget;
     // The cluster is to be asked for its nodes: OnMap is called when that is over.
     std::function<void()> ask;
   };
@@ -51,6 +54,9 @@ class ClusterBackend final : public Backend, private proxy::ClusterOutlet, priva
   void Shutdown() override;
   void ResetOnClose() override {}
   void OnMap(const std::shared_ptr<const proxy::ClusterMap>& map) override;
+  void OnTable(const std::shared_ptr<const resp::CommandTable>& table) override {
+    router_.OnTable(table);
+  }
 
  private:
   struct Node;
@@ -65,6 +71,7 @@ class ClusterBackend final : public Backend, private proxy::ClusterOutlet, priva
   void OnNodeGone(proxy::NodeId node);
   void LetGo(proxy::NodeId node);
   void ChooseReads();
+  bool Charge();
 
   const Setting setting_;
   const proxy::ClusterLimits limits_;
@@ -73,6 +80,7 @@ class ClusterBackend final : public Backend, private proxy::ClusterOutlet, priva
   std::vector<std::unique_ptr<Node>> let_go_;  // may be on the stack until the end of the turn
   std::vector<proxy::NodeId> unreachable_;     // the router isn't told from inside its own call
   proxy::ClusterRouter router_;
+  std::size_t charged_ = 0;  // to the budget
   bool ready_ = false, reading_ = true;
   const std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };

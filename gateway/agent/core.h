@@ -37,6 +37,8 @@ class Core final : public net::TurnTask {
   audit::Recorder& recorder() { return audit_->recorder(); }
   const std::shared_ptr<const policy::Policy>& policy() const { return policy_; }
 
+  // Of all clients together.
+  proxy::Budget& budget() { return budget_; }
   // What a conversation needs. All is borrowed; `unknown` may be null.
   proxy::Environment MakeEnvironment(const proxy::Gate& gate, std::string_view login,
                                      proxy::UnknownCommands* unknown);

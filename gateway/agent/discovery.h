@@ -29,6 +29,11 @@ struct Upstream {
   Route route;
   crypto::Secret login;           // the AUTH command, encoded; may be empty
   crypto::Secret sentinel_login;  // likewise, for Sentinels
+
+  const crypto::Secret& login_for(bool sentinel) const { return sentinel ? sentinel_login : login; }
+  const Credentials& credentials(bool sentinel) const {
+    return sentinel ? route.sentinel_credentials : route.credentials;
+  }
 };
 
 class Discovery {

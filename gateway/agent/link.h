@@ -33,7 +33,7 @@ class Link : public Retirable, public tunnel::StreamHandler, public proxy::Outle
   // For a drain: ends the connection if nothing is under way on it.
   virtual void CloseIfIdle() = 0;
   // The gate's rules are other ones, by another policy or for what more is known of commands.
-  void OnRulesChanged(bool policy_is_new);
+  virtual void OnRulesChanged(bool policy_is_new);
 
  protected:
   // Bytes that a refused request may pile up in answers, before no more requests are taken from

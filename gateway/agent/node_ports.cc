@@ -7,6 +7,7 @@ namespace redwall::agent {
 namespace {
 
 constexpr std::size_t kNamesPerNode = 4;
+constexpr std::size_t kMaxHost = 240;  // bytes; as OPEN can carry it
 
 // FNV-1a, 32 bits: the same in every version and on every machine.
 std::uint32_t HashOf(std::string_view text) {
@@ -19,9 +20,10 @@ std::uint32_t HashOf(std::string_view text) {
 
 struct NodePorts::Node {
   net::Address address;
-  std::uint16_t port = 0;   // here
-  ClientPurpose purpose;    // of its connections; each has a copy
-  std::uint64_t named = 0;  // when it was, last
+  std::uint16_t port = 0;     // here
+  ClientPurpose purpose;      // of its connections; each has a copy
+  std::uint64_t named = 0;    // when it was, last
+  std::int64_t named_us = 0;  // likewise, monotonic
   std::unique_ptr<net::Listener> listener;
 
   bool in_use() const { return purpose.topology.use_count() > 1; }
@@ -59,6 +61,7 @@ std::optional<proxy::LocalAddress> NodePorts::LocalOf(std::string_view host, std
   if (node == nullptr) node = Add(address, name, kind);
   if (node == nullptr) return std::nullopt;
   node->named = ++named_;
+  node->named_us = loop_.now().mono_us;
   return proxy::LocalAddress{announced_host_, node->port};
 }
 
@@ -75,7 +78,9 @@ void NodePorts::SameNode(std::string_view host, std::string_view other, std::uin
 NodePorts::Node* NodePorts::Add(const net::Address& address, const std::string& name,
                                 proxy::NodeKind kind) {
   const auto parsed = net::Address::Parse(name);
-  if (stopped_ || !parsed || parsed->is_unix() || parsed->port == 0) return nullptr;
+  if (stopped_ || address.host.size() > kMaxHost || !parsed || parsed->is_unix() ||
+      parsed->port == 0)
+    return nullptr;
   auto node = std::make_unique<Node>();
   node->address = address;
   node->purpose = {route_, Target::Node(address),
@@ -89,8 +94,9 @@ NodePorts::Node* NodePorts::Add(const net::Address& address, const std::string& 
     return nullptr;
   }
   Node* const made = node.get();
-  LogInfo("route '" + route_ + "': the node " + name + " is at " + made->listener->address() +
-          " here");
+  opened_.Info(
+      "route '" + route_ + "': the node " + name + " is at " + made->listener->address() + " here",
+      loop_.now_ms());
   nodes_.emplace(made->port, std::move(node));
   names_[name] = made;
   return made;
@@ -116,7 +122,9 @@ bool NodePorts::Listen(Node& node) {
 bool NodePorts::MakeRoom() {
   const Node* oldest = nullptr;
   for (const auto& [port, node] : nodes_)
-    if (!node->in_use() && (oldest == nullptr || node->named < oldest->named)) oldest = node.get();
+    if (!node->in_use() && node->named_us != loop_.now().mono_us &&
+        (oldest == nullptr || node->named < oldest->named))
+      oldest = node.get();
   if (oldest == nullptr) return false;
   Remove(oldest);
   return true;

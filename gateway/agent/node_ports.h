@@ -4,8 +4,9 @@
 // A client learns of a node by a reply, which is rewritten (proxy::TopologyRewriter); for that it
 // is given a port here, which is opened at that moment. Which port is told by a hash of the node's
 // address, so that after a restart of this agent a node has the same one, unless two nodes want one
-// port, or another program has it. A node that was named longest ago and has no connection gives
-// way to a new one when all ports are in use.
+// port, or another program has it. When all ports are in use, the node that was named
+// longest ago gives way to a new one, unless it has a connection or is named by the same
+// reply.
 //
 // What is named in a reply may be made up (by a script at Redis): a listener opened for it leads
 // nowhere, since the server agent goes to no address that the cluster doesn't name.
@@ -65,7 +66,7 @@ class NodePorts final : public proxy::NodeAddresses {
   std::map<std::string, Node*> names_;                    // "host:port" as the other site calls it
   bool stopped_ = false;
   std::uint64_t named_ = 0;  // how often nodes were named
-  LimitedLog full_;
+  LimitedLog full_, opened_;
 };
 
 }  // namespace redwall::agent

@@ -7,48 +7,53 @@
 namespace redwall::agent {
 
 ServerLink::ServerLink(Core& core, net::TunnelConnection& connection, tunnel::StreamId stream,
-                       ServerRoute& route, Target target, const proxy::Gate& gate,
+                       ServerRoute& route, Target target, bool sentinel, const proxy::Gate& gate,
                        audit::Subject subject, ServerLinkOwner& owner)
     : Link(core),
       route_(route),
-      name_(route.upstream()->route.name),
+      upstream_(route.upstream()),
       target_(std::move(target)),
+      sentinel_(sentinel),
       owner_(owner) {
   connection_ = &connection;
   stream_ = stream;
-  const Upstream& upstream = *route.upstream();
-  const bool sentinel = route.IsSentinel(target_);
-  const std::string& user =
-      (sentinel ? upstream.route.sentinel_credentials : upstream.route.credentials).user;
-  const crypto::Secret& login = sentinel ? upstream.sentinel_login : upstream.login;
-  if (upstream.route.kind == Route::Kind::kTcp) {
-    StartRawPassage(name_, std::move(subject));
+  if (upstream_->route.kind == Route::Kind::kTcp) {
+    StartRawPassage(name(), std::move(subject));
     return;
   }
-  StartConversation(core_.MakeEnvironment(gate, AsText(login.bytes()), &route_), std::move(subject),
-                    user.empty() ? "default" : user);
+  const std::string& user = upstream_->credentials(sentinel_).user;
+  StartConversation(
+      core_.MakeEnvironment(gate, AsText(upstream_->login_for(sentinel_).bytes()), &route_),
+      std::move(subject), user.empty() ? "default" : user);
 }
 
-void ServerLink::Locate() {
-  const auto found = route_.Find(target_);
+void ServerLink::Start(const std::optional<Discovery::Found>& found) {
   if (!found) return;  // OnDiscovered calls again
   if (!*found) {
     owner_.OnUpstreamTrouble(found->error().sentence);
     return Fail(found->error().code);
   }
+  // It was judged as the other kind of server when nothing was known of it.
+  if (route_.IsSentinel(target_) != sentinel_) return Fail(tunnel::ResetCode::kUpstreamGone);
   address_ = **found;
   state_ = State::kConnecting;
-  backend_ = route_.Connect(target_, address_, stream_, *this);
+  backend_ = route_.Connect(
+      {target_, address_, sentinel_, stream_, core_.limits().conversation, core_.budget()}, *this);
+}
+
+void ServerLink::OnRulesChanged(bool policy_is_new) {
+  if (backend_ != nullptr) backend_->OnTable(route_.table());
+  Link::OnRulesChanged(policy_is_new);
 }
 
 void ServerLink::OnDiscovered() {
-  if (state_ == State::kLocating) return Locate();
+  if (state_ == State::kLocating) return Start(route_.Find(target_));
   if (state_ == State::kDone) return;
   if (route_.StillServes(target_, address_)) {
     if (target_.kind == Target::Kind::kSingle) backend_->OnMap(route_.cluster_map());
     return;
   }
-  LogInfo("route '" + name_ + "': a client of " + address_.ToString() +
+  LogInfo("route '" + name() + "': a client of " + address_.ToString() +
           " was disconnected: that is no longer the server to talk to");
   Fail(tunnel::ResetCode::kUpstreamGone);
 }
@@ -56,17 +61,19 @@ void ServerLink::OnDiscovered() {
 // Before the login: a Redis that doesn't answer it must not use up the agent's unanswered OPENs.
 void ServerLink::OnConnected() {
   connected_ = true;
-  route_.OnConnected(address_);
+  // One endpoint for a cluster is there before any of its nodes was reached.
+  route_.OnConnected(target_.kind == Target::Kind::kSingle ? nullptr : &address_);
   session()->Accept(stream_);
 }
 
 void ServerLink::OnFailed(const BackendFailure& failure) {
   if (failure.code == tunnel::ResetCode::kUpstreamUnreachable) {
-    owner_.OnUpstreamTrouble("route '" + name_ + "': " + route_.server() + " can't be reached at " +
-                             failure.sentence + "; is it running, and does it listen there?");
+    owner_.OnUpstreamTrouble("route '" + name() + "': " + route_.server() +
+                             " can't be reached at " + failure.sentence +
+                             "; is it running, and does it listen there?");
     route_.OnUnreachable(address_, failure);
   } else if (!failure.sentence.empty()) {
-    owner_.OnUpstreamTrouble("route '" + name_ + "': " + failure.sentence);
+    owner_.OnUpstreamTrouble("route '" + name() + "': " + failure.sentence);
   }
   if (failure.reply.empty()) return Fail(failure.code);
   passage_->OnReply(failure.reply, core_.loop().now());
@@ -98,7 +105,9 @@ void ServerLink::OnFinish() {
 }
 
 void ServerLink::OnReset(tunnel::ResetCode code) {
-  if (code == tunnel::ResetCode::kClientGone && backend_ != nullptr) backend_->ResetOnClose();
+  // What passes unseen is never ended as if it were whole.
+  const bool cut = code == tunnel::ResetCode::kClientGone || passage_->outlives_server();
+  if (cut && backend_ != nullptr) backend_->ResetOnClose();
   CloseStream(tunnel::ResetCode::kNone);
   Done();
 }
@@ -125,6 +134,8 @@ void ServerLink::OnError() {
 
 void ServerLink::OnTunnelGone() {
   connection_ = nullptr;
+  if (backend_ != nullptr && passage_->outlives_server() && !fin_passed_on_)
+    backend_->ResetOnClose();
   Done();
 }
 
@@ -138,14 +149,14 @@ void ServerLink::Update() {
   if (state_ != State::kOpen) return;
   if (passage_->finished()) {
     if (!passage_->failure().empty())
-      LogInfo("route '" + name_ +
+      LogInfo("route '" + name() +
               "': a client was disconnected: " + std::string(passage_->failure()));
     return Leave();
   }
   const std::size_t backlog = session()->backlog(stream_);
   if (backend_->queued() == 0 && passage_->takes_requests() && backlog < kMaxAnswers)
     ReturnCredit();
-  if (backlog < tunnel::Session::kHighWater) {
+  if (backlog < tunnel::Session::kHighWater && !server_ended_) {
     backend_->StartReading();
   } else {
     backend_->StopReading();

@@ -11,6 +11,7 @@
 #define REDWALL_GATEWAY_AGENT_SERVER_LINK_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -37,12 +38,14 @@ class ServerLink final : public Link, private BackendHandler {
  public:
   // `route` and `gate` outlive the link. To be started once its owner knows it.
   ServerLink(Core& core, net::TunnelConnection& connection, tunnel::StreamId stream,
-             ServerRoute& route, Target target, const proxy::Gate& gate, audit::Subject subject,
-             ServerLinkOwner& owner);
-  void Start() { Locate(); }
+             ServerRoute& route, Target target, bool sentinel, const proxy::Gate& gate,
+             audit::Subject subject, ServerLinkOwner& owner);
+  // `found`: what the route's Find says of the target; nothing: that is being found out.
+  void Start(const std::optional<Discovery::Found>& found);
 
   void OnTunnelGone() override;
   void CloseIfIdle() override;
+  void OnRulesChanged(bool policy_is_new) override;
   // More is known of where the route's servers are.
   void OnDiscovered();
   bool goes_through(const ServerRoute& route) const { return &route == &route_; }
@@ -68,16 +71,18 @@ class ServerLink final : public Link, private BackendHandler {
   void ToRedis(std::string_view bytes) override { backend_->Write(bytes); }
   void ToClient(std::string_view bytes) override { SendToStream(bytes); }
 
-  void Locate();
   void Update() override;
   // Ends the stream: by RST with a code, or after what was sent.
   void Fail(tunnel::ResetCode code);
   void Leave();
   void Done();
 
+  const std::string& name() const { return upstream_->route.name; }
+
   ServerRoute& route_;
-  const std::string name_;  // of the route
+  const std::shared_ptr<const Upstream> upstream_;  // as it was when the link began
   const Target target_;
+  const bool sentinel_;  // who it is judged and logged in for: a Sentinel, or a Redis
   ServerLinkOwner& owner_;
   net::Address address_;  // once it is located
   std::unique_ptr<Backend> backend_;

@@ -79,20 +79,18 @@ std::shared_ptr<const proxy::ClusterMap> ServerRoute::cluster_map() {
   return map_;
 }
 
-std::unique_ptr<Backend> ServerRoute::Connect(const Target& target, const net::Address& address,
-                                              std::uint32_t choice, BackendHandler& handler) {
-  if (target.kind == Target::Kind::kSingle) {
+std::unique_ptr<Backend> ServerRoute::Connect(const Wanted& wanted, BackendHandler& handler) {
+  if (wanted.target.kind == Target::Kind::kSingle) {
     return std::make_unique<ClusterBackend>(
         ClusterBackend::Setting{loop_, health_, timeout_ms_, upstream_, table_, cluster_map(),
-                                choice, [this] { discovery_->Doubt(); }},
+                                wanted.choice, wanted.limits, wanted.budget,
+                                [this] { discovery_->Doubt(); }},
         handler);
   }
-  const bool sentinel = discovery_->IsSentinel(address);
-  const Route& route = upstream_->route;
-  RedisConnection::Login login{
-      {upstream_, sentinel ? &upstream_->sentinel_login : &upstream_->login},
-      (sentinel ? route.sentinel_credentials : route.credentials).password_file};
-  return std::make_unique<RedisConnection>(loop_, address, timeout_ms_, std::move(login), handler);
+  RedisConnection::Login login{{upstream_, &upstream_->login_for(wanted.sentinel)},
+                               upstream_->credentials(wanted.sentinel).password_file};
+  return std::make_unique<RedisConnection>(loop_, wanted.address, timeout_ms_, std::move(login),
+                                           handler);
 }
 
 void ServerRoute::Refresh() {
@@ -114,8 +112,8 @@ void ServerRoute::OnUnreachable(const net::Address& address, const BackendFailur
   BecomeStale();
 }
 
-void ServerRoute::OnConnected(const net::Address& address) {
-  health_.OnReached(address);
+void ServerRoute::OnConnected(const net::Address* address) {
+  if (address != nullptr) health_.OnReached(*address);
   if (links_++ == 0 && loop_.now_ms() - read_ms_ > kUnwatchedMs) BecomeStale();
   if (stale_) AskSoon();
 }
@@ -157,8 +155,8 @@ proxy::UnknownCommands::Name ServerRoute::LookUp(std::string_view name) {
 // Strangers to Redis can't make it answer more often than this.
 void ServerRoute::AskSoon() {
   if (client_) return;  // and then again, where there is a reason to
-  const std::int64_t wait = asked_ms_ + kPauseMs - loop_.now_ms();
-  if (wait <= 0) return Ask();
+  // Never at once: a conversation may be asking, and isn't to be called back.
+  const std::int64_t wait = std::max<std::int64_t>(asked_ms_ + kPauseMs - loop_.now_ms(), 0);
   soon_.Start(static_cast<std::uint64_t>(wait), 0, [this] { Ask(); });
 }
 
@@ -167,8 +165,13 @@ void ServerRoute::Ask() {
   if (client_ || (!stale_ && unknown_.empty())) return;
   const auto found = discovery_->Find({});
   if (!found) return;  // OnDiscovered comes back to this
-  if (!*found) return LogTrouble(found->error().sentence);
   asked_ms_ = loop_.now_ms();
+  if (!*found) {
+    unknown_.clear();
+    LogTrouble(found->error().sentence);
+    stale_ = true;  // OnDiscovered comes back to this, too
+    return;
+  }
   const bool all = std::exchange(stale_, false);
   asking_.clear();
   if (all) AskForEveryName();

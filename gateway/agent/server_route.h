@@ -48,7 +48,7 @@ class ServerRoute final : public proxy::UnknownCommands {
 
   const std::shared_ptr<const Upstream>& upstream() const { return upstream_; }
   const std::shared_ptr<const policy::Policy>& policy() const { return policy_; }
-  // After a reload. Doesn't call `changed`.
+  // After a reload.
   void Replace(std::shared_ptr<const Upstream> upstream,
                std::shared_ptr<const policy::Policy> policy);
   // Asks Redis for its commands.
@@ -75,13 +75,22 @@ class ServerRoute final : public proxy::UnknownCommands {
   }
   // Its cluster; null where it has none, or that isn't known yet.
   std::shared_ptr<const proxy::ClusterMap> cluster_map();
-  // A new connection to what Find gave. `choice`: any number, to spread clients over replicas.
-  std::unique_ptr<Backend> Connect(const Target& target, const net::Address& address,
-                                   std::uint32_t choice, BackendHandler& handler);
+  // The commands that its Redis has, as far as is known.
+  const std::shared_ptr<const resp::CommandTable>& table() const { return table_; }
+  // A new connection to what Find gave.
+  struct Wanted {
+    const Target& target;
+    const net::Address& address;
+    bool sentinel;         // it is one
+    std::uint32_t choice;  // any number, to spread clients over replicas
+    const proxy::ConversationLimits& limits;
+    proxy::Budget& budget;  // outlives the connection
+  };
+  std::unique_ptr<Backend> Connect(const Wanted& wanted, BackendHandler& handler);
 
   // What happens to the connections of clients: when the last one of them is closed by Redis, or
   // Redis can't be reached, or nobody was there to see it, it may have restarted.
-  void OnConnected(const net::Address& address);
+  void OnConnected(const net::Address* address);  // null: to no server yet
   void OnUnreachable(const net::Address& address, const BackendFailure& failure);
   void OnDisconnected(bool by_redis);
   void OnUnknownCommand(std::string_view name) override;

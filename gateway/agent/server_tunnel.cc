@@ -102,7 +102,8 @@ tunnel::StreamHandler* ServerTunnel::OnOpen(tunnel::StreamId stream,
     refusal = tunnel::ResetCode::kUnknownTarget;
     return nullptr;
   }
-  if (const auto found = route->Find(*target); found && !*found) {  // refused at once
+  const auto found = route->Find(*target);
+  if (found && !*found) {  // refused at once
     refusal = found->error().code;
     owner_.OnUpstreamTrouble(found->error().sentence);
     return nullptr;
@@ -114,11 +115,11 @@ tunnel::StreamHandler* ServerTunnel::OnOpen(tunnel::StreamId stream,
     gate->second.rules = policy->RulesFor(identity_);
   }
   audit::Subject subject{session_name(), stream, identity_, std::string(open.client)};
-  auto link = std::make_unique<ServerLink>(core_, connection_, stream, *route, *target,
+  auto link = std::make_unique<ServerLink>(core_, connection_, stream, *route, *target, sentinel,
                                            gate->second, std::move(subject), *this);
   ServerLink* const made = link.get();
   links_.emplace(made, std::move(link));
-  made->Start();
+  made->Start(found);
   return made;
 }
 

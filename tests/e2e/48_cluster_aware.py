@@ -17,7 +17,7 @@ from cluster import NODE_TIMEOUT, Cluster, parse_nodes, slot_of
 from drives import redis_py_on_cluster
 from harness import run_tests
 from processes import SHARE, check, check_equal, wait_until
-from route_pair import cluster_pair
+from route_pair import cluster_pair, ports_without_a_clash
 from wire import Closed, encode
 
 OPERATIONS = 1500 // SHARE  # of a drive, between two events
@@ -204,7 +204,7 @@ def test_ports_outlive_the_agents(scene):
     """Clients keep addresses of nodes: those mean the same nodes when an agent is started again,
     and when both are."""
     cluster = Cluster(scene)
-    pair = cluster_pair(scene, cluster)
+    pair = cluster_pair(scene, cluster, ports_without_a_clash(cluster.addresses))
     before = whole_node_map(pair, cluster)
     key = cluster.key_of(cluster.masters()[2])
     owner = f"127.0.0.1:{before[cluster.owner(key).id]}"

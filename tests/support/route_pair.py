@@ -64,10 +64,10 @@ class RoutePair:
         return {self.server.pid, self.client.pid}
 
 
-def cluster_pair(scene, cluster, **options):
+def cluster_pair(scene, cluster, ports=NODE_PORTS, **options):
     """Both agents in front of a Cluster, for clients that know clusters: fronts[0] is what they are
     told, and node_ports (a range) where they find the nodes."""
-    listener = {"route": "orders", "node_ports": node_ports()}
+    listener = {"route": "orders", "node_ports": node_ports(ports)}
     pair = RoutePair(scene, cluster_route(scene, cluster), [listener], **options)
     first, last = map(int, listener["node_ports"].split("-"))
     pair.node_ports = range(first, last + 1)
@@ -80,10 +80,28 @@ def single_pair(scene, cluster, **options):
     return RoutePair(scene, cluster_route(scene, cluster), [listener], **options)
 
 
-def node_ports():
+def node_ports(count=NODE_PORTS):
     """A range of ports as the configuration has it."""
-    first = free_port_range(NODE_PORTS)
-    return f"{first}-{first + NODE_PORTS - 1}"
+    first = free_port_range(count)
+    return f"{first}-{first + count - 1}"
+
+
+def ports_without_a_clash(addresses, least=NODE_PORTS):
+    """How many ports there have to be so that no two of these nodes want the same one: a node's is
+    told by the FNV-1a hash of its address (gateway/agent/node_ports.cc).
+    """
+
+    def wanted(address):
+        value = 2166136261
+        for byte in address.encode():
+            value = (value ^ byte) * 16777619 & 0xFFFFFFFF
+        return value
+
+    hashes = [wanted(address) for address in addresses]
+    count = least
+    while len({value % count for value in hashes}) < len(hashes):
+        count += 1
+    return count
 
 
 def cluster_route(scene, cluster):
