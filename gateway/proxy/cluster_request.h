@@ -23,12 +23,13 @@ inline constexpr NodeId kNoNode = 0xffffffff;
 
 struct ClusterPart {
   enum class State : std::uint8_t {
+    kDue,       // nothing of it is sent, not even its head: steps go before it
     kSent,      // or waiting in its node's `unsent`
     kAnswered,  // `reply` is whole, or has passed
     kUnsent,    // certainly not executed: the node couldn't be reached or refused us
     kWaits,     // until there is a new map
   };
-  State state = State::kSent;
+  State state = State::kDue;
   NodeId node = kNoNode;
   std::int32_t slot = -1;           // -1: of none
   bool kept = true;                 // `bytes` is all of it, so it can be sent again

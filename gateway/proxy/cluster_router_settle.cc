@@ -155,7 +155,7 @@ void ClusterRouter::Reroute(Request& request, std::size_t index) {
   if (redirect->host.empty()) redirect->host = links_[part.node]->address.host;
   const Purpose purpose = request.purpose;
   if (purpose == Purpose::kQueued || purpose == Purpose::kExec) {
-    if (RerouteTransaction(request, part, *redirect)) part.state = Part::State::kWaits;
+    if (RerouteTransaction(request, part, *redirect)) part.state = Part::State::kDue;
     return;
   }
   if (purpose == Purpose::kWatch && watch_.on) {
