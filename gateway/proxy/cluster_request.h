@@ -101,7 +101,9 @@ struct ClusterLink {
   ClusterNode address;
   State state = State::kClosed;
   std::size_t greetings = 0;      // replies to the preamble that are to come
-  std::string refusal;            // the first error among them
+  bool logs_in = false;           // the next of them answers the route's own login
+  std::string refusal;            // the first error among them, as the client is told it
+  std::string refusal_code;       // and as the log is
   std::string unsent;             // requests for when it is open
   std::string input;              // replies that can't be taken yet
   std::deque<Expected> expected;  // replies, in order

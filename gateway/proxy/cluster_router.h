@@ -88,8 +88,9 @@ class ClusterOutlet {
   // The map is out of date. Call OnMap once the cluster was asked, also if that failed or nothing
   // has changed: commands may be waiting for it.
   virtual void WantMap() = 0;
-  // For the log: the node refused the connection's login, or another part of its preamble.
-  virtual void OnNodeRefused(NodeId node, std::string_view error) = 0;
+  // For the log: the node refused the connection's login, or another part of its preamble. `code`:
+  // the first word of its error ("WRONGPASS"), or "an error"; nothing that was sent is quoted.
+  virtual void OnNodeRefused(NodeId node, std::string_view code) = 0;
 
  protected:
   ~ClusterOutlet() = default;
