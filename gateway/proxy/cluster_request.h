@@ -74,7 +74,9 @@ struct ClusterRequest {
   bool exclusive = false;  // alone under way
   bool blocking = false;   // may wait for ever
   bool keyed = false;
-  bool closes = false;  // the connection ends behind its answer
+  bool script = false;      // may have run though its answer is a redirect
+  bool redirected = false;  // MOVED or ASK was followed
+  bool closes = false;      // the connection ends behind its answer
   unsigned redirects = 0;
   std::size_t left = 0;  // parts without an answer
   std::vector<ClusterPart> parts;

@@ -23,6 +23,12 @@
 // connection ends, as with one Redis. A redirect is followed only to a node of the map: others
 // may be what a script made up.
 //
+// Scripts (EVAL, FCALL and their like) can return what looks like a redirect after they have run.
+// Only one with keys is sent again, once, to another node of the map, and for its own slot; else
+// the error passes. What remains: if the node that the script names has become the slot's master,
+// or imports it, at that moment, the script runs there too. And of a command that isn't in the
+// table nobody knows whether it runs scripts: its redirects are followed.
+//
 // A node:   CLOSED ─ needed ─▶ CONNECTING ─ OnNodeOpen ─▶ GREETING ─ all granted ─▶ OPEN
 //             ▲ ▲                  │ OnNodeClosed             │ refused, closed       │
 //             │ └──────────────────┴──────────────────────────┘ nothing was sent      │
@@ -278,6 +284,7 @@ class ClusterRouter {
   void SetReply(Part& part, std::string_view reply);
   bool RerouteParts(Request& request);
   void Reroute(Request& request, std::size_t part);
+  bool MayRepeatScript(const Request& request, const Part& part, std::size_t target) const;
   void RetryUnsent(Request& request, std::size_t part);
   void WaitForMap(Part& part);
   void ResendWaiting();

@@ -257,6 +257,7 @@ void ClusterRouter::TakeByKeys(const Taken& taken) {
   request.keyed = slot >= 0;
   request.blocking = taken.info != nullptr && (taken.info->flags & resp::kFlagBlocking) != 0;
   request.exclusive = request.blocking || taken.info == nullptr;
+  request.script = RunsScript(taken.info);
   request.prefix = std::exchange(prefix_, {});
   AddPart(request, node, slot, taken.bytes);
   Start(request);
