@@ -20,7 +20,8 @@ namespace {
 std::shared_ptr<const proxy::ClusterMap> MakeMap(std::uint16_t border) {
   const std::vector<proxy::ClusterNode> nodes{{"n0", 1}, {"n1", 1}, {"n2", 1}};
   return std::make_shared<const proxy::ClusterMap>(
-      nodes, std::vector<proxy::ClusterMap::Range>{{0, border, 0, {2}}, {border, 16383, 1, {}}});
+      nodes, std::vector<proxy::ClusterMap::Range>{{0, border, 0}, {border, 16383, 1}},
+      std::vector<proxy::ClusterMap::Replica>{{2, 0}});
 }
 
 struct Nodes final : proxy::ClusterOutlet {

@@ -20,7 +20,7 @@ class ScriptedNodes final : public ClusterOutlet {
   explicit ScriptedNodes(ClusterLimits its = {}, std::string its_login = {})
       : limits(its), login(std::move(its_login)) {
     const ClusterMap map({{"10.0.0.1", 7000}, {"10.0.0.2", 7000}},
-                         {{0, 8191, 0, {}}, {8192, 16383, 1, {}}});
+                         {{0, 8191, 0}, {8192, 16383, 1}});
     std::shared_ptr<const resp::CommandTable> table(&resp::CommandTable::Builtin(), [](auto*) {});
     router = std::make_unique<ClusterRouter>(limits, *this, table,
                                              std::make_shared<const ClusterMap>(map), login, 0);
