@@ -15,20 +15,21 @@ proxy::ClusterMap MakeClusterMap(const ClusterNodes& nodes) {
     indexes.emplace(node.id, targets.size());
     targets.push_back({node.address.host, node.address.port});
   }
-  std::map<std::string, std::vector<std::size_t>> replicas;  // by their master's id
+  std::vector<proxy::ClusterMap::Replica> replicas;
   for (const ClusterNode& node : nodes.nodes) {
-    const auto index = indexes.find(node.id);
-    if (index != indexes.end() && !node.is_master() && !node.failed)
-      replicas[node.master_id].push_back(index->second);
+    if (node.is_master() || node.failed) continue;
+    const auto index = indexes.find(node.id), master = indexes.find(node.master_id);
+    if (index != indexes.end() && master != indexes.end())
+      replicas.push_back({index->second, master->second});
   }
   std::vector<proxy::ClusterMap::Range> ranges;
   for (const ClusterNode& node : nodes.nodes) {
     const auto index = indexes.find(node.id);
     if (index == indexes.end() || !node.is_master()) continue;
     for (const SlotRange& slots : node.slots)
-      ranges.push_back({slots.first, slots.last, index->second, replicas[node.id]});
+      ranges.push_back({slots.first, slots.last, index->second});
   }
-  return proxy::ClusterMap(std::move(targets), ranges);
+  return proxy::ClusterMap(std::move(targets), ranges, replicas);
 }
 
 // This client's connection to one node.

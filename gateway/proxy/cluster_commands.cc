@@ -113,4 +113,11 @@ bool IsAnywhen(const resp::CommandInfo* info) {
   return info != nullptr && !info->touches_keyspace && (info->flags & resp::kFlagPubsub) == 0;
 }
 
+bool RunsScript(const resp::CommandInfo* info) {
+  constexpr std::string_view kNames[] = {"eval",       "eval_ro", "evalsha",
+                                         "evalsha_ro", "fcall",   "fcall_ro"};
+  return info != nullptr &&
+         std::find(std::begin(kNames), std::end(kNames), info->name) != std::end(kNames);
+}
+
 }  // namespace redwall::proxy

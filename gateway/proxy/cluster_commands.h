@@ -63,6 +63,9 @@ CommandRoute RouteOf(const resp::CommandInfo* info, const resp::Command& command
 // Whether it has no effect that could be seen to come before or after what others do (PING).
 bool IsAnywhen(const resp::CommandInfo* info);
 
+// Whether it runs a script or a function, which may return whatever looks like a redirect.
+bool RunsScript(const resp::CommandInfo* info);
+
 }  // namespace redwall::proxy
 
 #endif  // REDWALL_GATEWAY_PROXY_CLUSTER_COMMANDS_H_

@@ -1,25 +1,42 @@
 #include "gateway/proxy/cluster_map.h"
 
-#include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 namespace redwall::proxy {
+namespace {
 
-ClusterMap::ClusterMap(std::vector<ClusterNode> nodes, const std::vector<Range>& ranges)
+// For each node, the index of the first one that has its address.
+std::vector<std::uint16_t> FirstOfEachAddress(const std::vector<ClusterNode>& nodes) {
+  std::map<std::pair<std::string_view, std::uint16_t>, std::uint16_t> indexes;
+  std::vector<std::uint16_t> firsts;
+  for (const ClusterNode& node : nodes) {
+    const auto index = static_cast<std::uint16_t>(firsts.size());
+    firsts.push_back(
+        indexes.emplace(std::pair(std::string_view(node.host), node.port), index).first->second);
+  }
+  return firsts;
+}
+
+}  // namespace
+
+ClusterMap::ClusterMap(std::vector<ClusterNode> nodes, const std::vector<Range>& ranges,
+                       const std::vector<Replica>& replicas)
     : nodes_(std::move(nodes)), owners_(resp::kHashSlots, kUnserved) {
   if (nodes_.size() > kUnserved) nodes_.resize(kUnserved);
   replicas_.resize(nodes_.size());
+  const std::vector<std::uint16_t> firsts = FirstOfEachAddress(nodes_);
   for (const Range& range : ranges) {
     if (range.master >= nodes_.size() || range.last >= resp::kHashSlots) continue;
-    const std::size_t master = Find(nodes_[range.master].host, nodes_[range.master].port);
     for (std::size_t slot = range.first; slot <= range.last; ++slot)
-      owners_[slot] = static_cast<std::uint16_t>(master);
-    for (const std::size_t replica : range.replicas) {
-      std::vector<std::size_t>& known = replicas_[master];
-      const bool usable = replica < nodes_.size() && replica != master &&
-                          std::find(known.begin(), known.end(), replica) == known.end();
-      if (usable) known.push_back(replica);
-    }
+      owners_[slot] = firsts[range.master];
+  }
+  std::set<std::pair<std::uint16_t, std::uint16_t>> known;
+  for (const Replica& replica : replicas) {
+    if (replica.node >= nodes_.size() || replica.master >= nodes_.size()) continue;
+    const std::uint16_t node = firsts[replica.node], master = firsts[replica.master];
+    if (node != master && known.emplace(node, master).second) replicas_[master].push_back(node);
   }
   std::vector<bool> seen(nodes_.size(), false);
   for (const std::uint16_t owner : owners_) {

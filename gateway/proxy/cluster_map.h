@@ -29,11 +29,15 @@ class ClusterMap {
   struct Range {
     std::uint16_t first = 0, last = 0;  // slots, both included
     std::size_t master = 0;             // index in `nodes`
-    std::vector<std::size_t> replicas;  // likewise
+  };
+  struct Replica {
+    std::size_t node = 0, master = 0;  // indexes in `nodes`
   };
 
-  // Of two ranges with the same slot the later one counts.
-  ClusterMap(std::vector<ClusterNode> nodes, const std::vector<Range>& ranges);
+  // Of two ranges with the same slot the later one counts. A master's replicas are kept in the
+  // order in which they are given.
+  ClusterMap(std::vector<ClusterNode> nodes, const std::vector<Range>& ranges,
+             const std::vector<Replica>& replicas = {});
 
   const std::vector<ClusterNode>& nodes() const { return nodes_; }
   // The index of the master that serves a slot; kNone where none does. Precondition: slot <

@@ -23,12 +23,13 @@ inline constexpr NodeId kNoNode = 0xffffffff;
 
 struct ClusterPart {
   enum class State : std::uint8_t {
+    kDue,       // nothing of it is sent, not even its head: steps go before it
     kSent,      // or waiting in its node's `unsent`
     kAnswered,  // `reply` is whole, or has passed
     kUnsent,    // certainly not executed: the node couldn't be reached or refused us
     kWaits,     // until there is a new map
   };
-  State state = State::kSent;
+  State state = State::kDue;
   NodeId node = kNoNode;
   std::int32_t slot = -1;           // -1: of none
   bool kept = true;                 // `bytes` is all of it, so it can be sent again
@@ -73,7 +74,9 @@ struct ClusterRequest {
   bool exclusive = false;  // alone under way
   bool blocking = false;   // may wait for ever
   bool keyed = false;
-  bool closes = false;  // the connection ends behind its answer
+  bool script = false;      // may have run though its answer is a redirect
+  bool redirected = false;  // MOVED or ASK was followed
+  bool closes = false;      // the connection ends behind its answer
   unsigned redirects = 0;
   std::size_t left = 0;  // parts without an answer
   std::vector<ClusterPart> parts;
@@ -100,7 +103,9 @@ struct ClusterLink {
   ClusterNode address;
   State state = State::kClosed;
   std::size_t greetings = 0;      // replies to the preamble that are to come
-  std::string refusal;            // the first error among them
+  bool logs_in = false;           // the next of them answers the route's own login
+  std::string refusal;            // the first error among them, as the client is told it
+  std::string refusal_code;       // and as the log is
   std::string unsent;             // requests for when it is open
   std::string input;              // replies that can't be taken yet
   std::deque<Expected> expected;  // replies, in order

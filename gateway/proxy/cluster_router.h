@@ -23,6 +23,12 @@
 // connection ends, as with one Redis. A redirect is followed only to a node of the map: others
 // may be what a script made up.
 //
+// Scripts (EVAL, FCALL and their like) can return what looks like a redirect after they have run.
+// Only one with keys is sent again, once, to another node of the map, and for its own slot; else
+// the error passes. What remains: if the node that the script names has become the slot's master,
+// or imports it, at that moment, the script runs there too. And of a command that isn't in the
+// table nobody knows whether it runs scripts: its redirects are followed.
+//
 // A node:   CLOSED ─ needed ─▶ CONNECTING ─ OnNodeOpen ─▶ GREETING ─ all granted ─▶ OPEN
 //             ▲ ▲                  │ OnNodeClosed             │ refused, closed       │
 //             │ └──────────────────┴──────────────────────────┘ nothing was sent      │
@@ -88,8 +94,9 @@ class ClusterOutlet {
   // The map is out of date. Call OnMap once the cluster was asked, also if that failed or nothing
   // has changed: commands may be waiting for it.
   virtual void WantMap() = 0;
-  // For the log: the node refused the connection's login, or another part of its preamble.
-  virtual void OnNodeRefused(NodeId node, std::string_view error) = 0;
+  // For the log: the node refused the connection's login, or another part of its preamble. `code`:
+  // the first word of its error ("WRONGPASS"), or "an error"; nothing that was sent is quoted.
+  virtual void OnNodeRefused(NodeId node, std::string_view code) = 0;
 
  protected:
   ~ClusterOutlet() = default;
@@ -277,6 +284,7 @@ class ClusterRouter {
   void SetReply(Part& part, std::string_view reply);
   bool RerouteParts(Request& request);
   void Reroute(Request& request, std::size_t part);
+  bool MayRepeatScript(const Request& request, const Part& part, std::size_t target) const;
   void RetryUnsent(Request& request, std::size_t part);
   void WaitForMap(Part& part);
   void ResendWaiting();

@@ -244,6 +244,7 @@ void ClusterRouter::TakeShardSubscribe(const Taken& taken) {
 // Subscribed in RESP2, a connection may do little else; the node has the words for it.
 void ClusterRouter::TakeConfined(const Taken& taken) {
   Request& request = PushExclusive(Purpose::kNone);
+  request.script = RunsScript(taken.info);
   AddPart(request, SubscribedNode(), -1, taken.bytes);
   Start(request);
 }

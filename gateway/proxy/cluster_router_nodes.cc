@@ -95,6 +95,7 @@ void ClusterRouter::OnNodeOpen(NodeId node) {
   link.state = Link::State::kGreeting;
   std::string preamble;
   link.greetings = session_.WritePreamble(preamble);
+  link.logs_in = session_.logs_in();
   if (link.greetings > 0) {
     outlet_.ToNode(node, preamble);
     explicit_bzero(preamble.data(), preamble.size());  // it may have had a password in it
@@ -140,7 +141,7 @@ void ClusterRouter::ConnectToAll() {
 
 // It answered the preamble with an error.
 void ClusterRouter::Refuse(NodeId node) {
-  outlet_.OnNodeRefused(node, links_[node]->refusal);
+  outlet_.OnNodeRefused(node, links_[node]->refusal_code);
   outlet_.CloseNode(node);
   DropUnsent(node);
 }
@@ -169,7 +170,7 @@ void ClusterRouter::DropUnsent(NodeId node) {
 void ClusterRouter::CloseLink(NodeId node) {
   Link& link = *links_[node];
   if (link.state == Link::State::kClosed) return;
-  outlet_.CloseNode(node);
+  if (!link.ended) outlet_.CloseNode(node);
   Forget(link);
 }
 

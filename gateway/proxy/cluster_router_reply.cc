@@ -8,6 +8,16 @@ namespace redwall::proxy {
 namespace {
 
 constexpr std::string_view kUnasked = "a node of the cluster sent a reply that nobody asked for";
+constexpr std::string_view kLoginRefused = "ERR redwall: a node refused the route's credentials";
+
+// What may be logged of an error: its first word, if that is a code ("WRONGPASS"). The rest may
+// quote what was sent, passwords included.
+std::string_view ErrorCode(std::string_view error) {
+  const std::string_view word = error.substr(0, error.find_first_of(" \r\n"));
+  const bool code = !word.empty() && std::all_of(word.begin(), word.end(),
+                                                 [](char c) { return c >= 'A' && c <= 'Z'; });
+  return code ? word : "an error";
+}
 
 }  // namespace
 
@@ -219,9 +229,13 @@ void ClusterRouter::EndGreeting(NodeId node) {
   Link& link = *links_[node];
   const resp::ReplyScanner::Frame& frame = link.scanner.frame();
   if (frame.type == '>') return;
-  if ((frame.type == '-' || frame.type == '!') && link.refusal.empty()) link.refusal = frame.text;
+  const bool login = std::exchange(link.logs_in, false);
+  if ((frame.type == '-' || frame.type == '!') && link.refusal_code.empty()) {
+    link.refusal_code = ErrorCode(frame.text);
+    link.refusal = login ? kLoginRefused : frame.text;
+  }
   if (--link.greetings > 0) return;
-  if (link.refusal.empty()) {
+  if (link.refusal_code.empty()) {
     BecomeOpen(node);
   } else {
     Refuse(node);

@@ -97,8 +97,10 @@ bool ClusterRouter::TakeHead(std::string_view input, std::size_t& used) {
   if (taken.route.handling != Handling::kByKeys) return false;
   taken.key_status = resp::ExtractKeys(*info, command, keys_);
   if (taken.key_status != resp::KeyStatus::kComplete) return false;
-  // MULTI has to be granted before, which takes no more than one short command.
-  if (transaction_.open && transaction_.slot < 0) return false;
+  // MULTI has to be granted before, which takes no more than one short command. What steps go
+  // before is taken whole: its head would come behind them, and so behind its value.
+  const bool bound = transaction_.node != kNoNode && transaction_.slot >= 0;
+  if (transaction_.open && !bound) return false;
   if (HasToWait(taken)) {
     waits_ = true;
     return false;
@@ -120,6 +122,7 @@ void ClusterRouter::TakeBody(std::string_view piece, bool end) {
   Request* const request = Find(streaming_);
   if (intake_ == Intake::kStreaming && request != nullptr) {
     const Part& part = request->parts[0];
+    // Only behind its head: by itself, a value would be read as commands.
     if (part.state == Part::State::kSent) Write(*links_[part.node], part.node, piece);
   }
   if (!end) return;
@@ -254,6 +257,7 @@ void ClusterRouter::TakeByKeys(const Taken& taken) {
   request.keyed = slot >= 0;
   request.blocking = taken.info != nullptr && (taken.info->flags & resp::kFlagBlocking) != 0;
   request.exclusive = request.blocking || taken.info == nullptr;
+  request.script = RunsScript(taken.info);
   request.prefix = std::exchange(prefix_, {});
   AddPart(request, node, slot, taken.bytes);
   Start(request);

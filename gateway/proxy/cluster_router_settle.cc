@@ -153,9 +153,11 @@ void ClusterRouter::Reroute(Request& request, std::size_t index) {
   draining_ = true;
   if (!redirect->ask) Want();
   if (redirect->host.empty()) redirect->host = links_[part.node]->address.host;
+  const std::size_t target = map_->Find(redirect->host, redirect->port);
+  if (request.script && !MayRepeatScript(request, part, target)) return;
   const Purpose purpose = request.purpose;
   if (purpose == Purpose::kQueued || purpose == Purpose::kExec) {
-    if (RerouteTransaction(request, part, *redirect)) part.state = Part::State::kWaits;
+    if (RerouteTransaction(request, part, *redirect)) part.state = Part::State::kDue;
     return;
   }
   if (purpose == Purpose::kWatch && watch_.on) {
@@ -168,14 +170,24 @@ void ClusterRouter::Reroute(Request& request, std::size_t index) {
   ++request.redirects;
   ++request.left;
   SetReply(part, {});
+  request.redirected = true;
   if (part.slot < 0) part.slot = redirect->slot;
-  const std::size_t target = map_->Find(redirect->host, redirect->port);
   const NodeId node = target == ClusterMap::kNone ? kNoNode : LinkTo(target);
   part.asking = redirect->ask && node != kNoNode;
   if (node == kNoNode) return WaitForMap(part);
   part.node = node;
   if (!redirect->ask) moved_[redirect->slot] = node;
   SendPart(request, index);
+}
+
+// Whether what was answered with a redirect to that node of the map may be sent there, though it
+// may be its script that said so. No node redirects what has no keys, nor to itself; and what a
+// script makes up otherwise is refuted by the node that it names, before that executes anything.
+bool ClusterRouter::MayRepeatScript(const Request& request, const Part& part,
+                                    std::size_t target) const {
+  if (part.slot < 0 || !part.kept || request.redirected || target == ClusterMap::kNone)
+    return false;
+  return map_->nodes()[target] != links_[part.node]->address;
 }
 
 // Its node couldn't be reached: perhaps another one has taken its place.

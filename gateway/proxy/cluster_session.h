@@ -68,6 +68,8 @@ class ClusterSession {
   // Appends what a new connection is to be told; returns how many replies that brings.
   std::size_t WritePreamble(std::string& out) const;
 
+  // Whether the preamble begins with the route's login.
+  bool logs_in() const { return !login_.empty(); }
   std::int64_t protocol() const { return protocol_; }
   bool readonly() const { return readonly_; }
   TrackingMode tracking() const { return tracking_; }

@@ -1,13 +1,14 @@
 // A client and the nodes of a cluster that all say anything at all, with a ClusterRouter between.
 //
 // The input is a list of pieces: a byte that says what happens (its lowest three bits) and how much
-// (the rest), then that many bytes. The router may not crash, keep more than its limits,
-// or go on after its end.
+// (the rest), then that many bytes. The router may not crash, keep more than its limits, go on
+// after its end, or send a node anything but commands, each from its beginning.
 #include "gateway/proxy/cluster_router.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -19,15 +20,26 @@ namespace {
 std::shared_ptr<const proxy::ClusterMap> MakeMap(std::uint16_t border) {
   const std::vector<proxy::ClusterNode> nodes{{"n0", 1}, {"n1", 1}, {"n2", 1}};
   return std::make_shared<const proxy::ClusterMap>(
-      nodes, std::vector<proxy::ClusterMap::Range>{{0, border, 0, {2}}, {border, 16383, 1, {}}});
+      nodes, std::vector<proxy::ClusterMap::Range>{{0, border, 0}, {border, 16383, 1}},
+      std::vector<proxy::ClusterMap::Replica>{{2, 0}});
 }
 
 struct Nodes final : proxy::ClusterOutlet {
   void Connect(proxy::NodeId node, const proxy::ClusterNode&) override {
     if (!connecting.insert(node).second || open.contains(node)) std::abort();
+    sent[node].clear();
   }
-  void ToNode(proxy::NodeId node, std::string_view) override {
+  void ToNode(proxy::NodeId node, std::string_view bytes) override {
     if (!open.contains(node)) std::abort();
+    std::string& rest = sent[node].append(bytes);
+    resp::CommandParser parser{resp::RequestLimits()};
+    while (!rest.empty()) {
+      if (rest[0] != '*') std::abort();
+      const resp::ParseStatus status = parser.Parse(rest);
+      if (status == resp::ParseStatus::kNeedMore || status == resp::ParseStatus::kHead) return;
+      if (status != resp::ParseStatus::kCommand) std::abort();
+      rest.erase(0, parser.consumed());
+    }
   }
   void CloseNode(proxy::NodeId node) override {
     if (connecting.erase(node) + open.erase(node) == 0) std::abort();
@@ -36,6 +48,7 @@ struct Nodes final : proxy::ClusterOutlet {
   void OnNodeRefused(proxy::NodeId, std::string_view) override {}
 
   std::set<proxy::NodeId> connecting, open;
+  std::map<proxy::NodeId, std::string> sent;  // the command that isn't whole yet
   bool wanted = false;
 };
 

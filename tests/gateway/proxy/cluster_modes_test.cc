@@ -193,7 +193,7 @@ TEST_CASE("Reads from replicas, where the client asks for them") {
   ClusterSite site;
   auto map = std::make_shared<const ClusterMap>(
       std::vector<ClusterNode>{FakeCluster::AddressOf(0), FakeCluster::AddressOf(1)},
-      std::vector<ClusterMap::Range>{{0, 16383, 0, {1}}});
+      std::vector<ClusterMap::Range>{{0, 16383, 0}}, std::vector<ClusterMap::Replica>{{1, 0}});
   for (auto& owner : site.cluster.owner) owner = 0;
   site.answers_map = false;
   site.router->OnMap(map);

@@ -240,8 +240,8 @@ TEST_CASE("The route's login is said first, and its refusal is the command's ans
   CHECK(site.Send(Encode({"SET", kA, "1"}) + Encode({"GET", kB})) == "+OK\r\n$-1\r\n");
   site.Break(0);
   site.cluster.password = "changed";
-  CHECK(site.Run({"GET", kB}) == "-WRONGPASS invalid username-password pair\r\n");
-  CHECK(site.refused == std::vector<std::string>{"WRONGPASS invalid username-password pair"});
+  CHECK(site.Run({"GET", kB}) == "-ERR redwall: a node refused the route's credentials\r\n");
+  CHECK(site.refused == std::vector<std::string>{"WRONGPASS"});
   CHECK(site.cluster.nodes[0]->executed.empty());
 }
 

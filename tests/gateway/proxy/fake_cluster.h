@@ -67,7 +67,7 @@ struct FakeCluster {
       if (!ranges.empty() && ranges.back().master == owner[slot]) {
         ranges.back().last = at;
       } else {
-        ranges.push_back({at, at, owner[slot], {}});
+        ranges.push_back({at, at, owner[slot]});
       }
     }
     return std::make_shared<const ClusterMap>(addresses, ranges);
