@@ -51,7 +51,10 @@ std::optional<Discovery::Found> ClusterDiscovery::Find(const Target& target) {
     return std::nullopt;
   }
   if (target.kind == Target::Kind::kNode) return FindNode(target.node);
-  return FindAny();
+  const std::size_t turn = turn_;
+  Found found = FindAny();
+  if (target.kind == Target::Kind::kSingle) turn_ = turn;  // it isn't led to that node
+  return found;
 }
 
 // A node that has come since is worth a question. When that is over and it isn't there still, it
@@ -168,6 +171,7 @@ void ClusterDiscovery::OnOver(const std::string& trouble) {
   bool tell = std::exchange(awaited_, false);
   if (answer_) {
     if (Install(std::move(*answer_))) tell = true;
+    ForgetOthers();
     LogOnce(Describe(*nodes_), trouble);
   } else {
     trouble_ = trouble;
@@ -186,6 +190,12 @@ bool ClusterDiscovery::Install(ClusterNodes nodes) {
   trouble_.clear();
   if (nodes_ != nullptr && *nodes_ == nodes) return false;
   nodes_ = std::make_shared<const ClusterNodes>(std::move(nodes));
+  return true;
+}
+
+// After every answer: a client's connection to a node that has left may fail later than that, and
+// Health would try the node for ever.
+void ClusterDiscovery::ForgetOthers() {
   std::vector<net::Address> addresses = upstream_->route.addresses;
   for (const ClusterNode& node : nodes_->nodes) {
     addresses.push_back(node.address);
@@ -193,7 +203,6 @@ bool ClusterDiscovery::Install(ClusterNodes nodes) {
       addresses.push_back({name, node.address.port, {}});
   }
   setting_.health.Retain(addresses);
-  return true;
 }
 
 // Again only when the news is another one, or there is trouble with it where there was none.

@@ -7,6 +7,9 @@
 // They are asked at the start; every refresh_ms for as long as somebody wanted a node within the
 // last minute; when a connection broke or a node redirects (Doubt); and when a client agent wants a
 // node that isn't known. A quarter of a second is between any two of these, whoever causes them.
+//
+// A question is over after about timeout_ms, whatever the nodes do (they share it; the last one
+// that is asked may use its share besides), and so is every wait for Find.
 #ifndef REDWALL_GATEWAY_AGENT_CLUSTER_DISCOVERY_H_
 #define REDWALL_GATEWAY_AGENT_CLUSTER_DISCOVERY_H_
 
@@ -43,6 +46,7 @@ class ClusterDiscovery final : public Discovery {
   std::string Judge(const net::Address& node, const std::vector<net::Reply>& replies);
   void OnOver(const std::string& trouble);
   bool Install(ClusterNodes nodes);
+  void ForgetOthers();
   void LogOnce(const std::string& news, const std::string& trouble);
 
   const Setting setting_;

@@ -101,8 +101,7 @@ class NodesReader {
       if (++lines > kMaxClusterNodes)
         return ClusterReplyError{"names more than " + std::to_string(kMaxClusterNodes) + " nodes"};
       if (!ReadLine(line))
-        return ClusterReplyError{"names more than " + std::to_string(kClusterSlots) +
-                                 " ranges of slots"};
+        return ClusterReplyError{"tells of more than " + std::to_string(kClusterSlots) + " slots"};
     }
     if (found_.nodes.empty())
       return ClusterReplyError{"has no node in its answer to CLUSTER NODES that can be read"};
@@ -120,7 +119,7 @@ class NodesReader {
   // What they say of how the cluster calls nodes that they don't name.
   bool nameless_ = false, by_hostname_ = false;
   ClusterNodes found_;
-  std::size_t ranges_ = 0;
+  std::size_t slots_ = 0;  // of all lines; one that is told twice counts twice
 };
 
 // Of [[first, last, [name, port, id, ...], ...], ...].
@@ -141,7 +140,7 @@ void NodesReader::ReadName(const Reply& node) {
   if (names_.size() < kMaxClusterNodes) names_.emplace(id, told ? name.text : std::string());
 }
 
-// False: too many ranges. A line that makes no sense is passed over.
+// False: too many slots. A line that makes no sense is passed over.
 bool NodesReader::ReadLine(std::string_view line) {
   std::string_view words[kSlots];
   for (std::string_view& word : words) {
@@ -155,10 +154,11 @@ bool NodesReader::ReadLine(std::string_view line) {
   ReadFlags(words[kFlags], node, myself);
   if (IsId(words[kMaster])) node.master_id = words[kMaster];
   while (!line.empty()) {
-    const std::string_view word = Cut(line, ' ');
-    if (word.empty()) continue;
-    if (++ranges_ > kClusterSlots) return false;
-    if (const auto range = ReadRange(word)) node.slots.push_back(*range);
+    const auto range = ReadRange(Cut(line, ' '));
+    if (!range) continue;
+    slots_ += range->last - range->first + 1u;
+    if (slots_ > kClusterSlots) return false;
+    node.slots.push_back(*range);
   }
   node.address.host = HostOf(node, myself);
   if (node.address.host.empty()) node.no_address = true;

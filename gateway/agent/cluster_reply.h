@@ -65,7 +65,8 @@ struct ClusterReplyError {
 
 // `asked`: where the node was asked, which is its address where it knows no better. `slots` counts
 // only for names, and may be an error. At least one node; a line that makes no sense is left out,
-// an answer with more than kMaxClusterNodes lines or kClusterSlots ranges is an error.
+// an answer with more than kMaxClusterNodes lines, or with more than kClusterSlots slots in all of
+// them together (some are told twice then), is an error.
 Result<ClusterNodes, ClusterReplyError> ReadClusterNodes(const net::Reply& nodes,
                                                          const net::Reply& slots,
                                                          const net::Address& asked);

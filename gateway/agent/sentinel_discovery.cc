@@ -75,10 +75,11 @@ std::optional<Discovery::Found> SentinelDiscovery::FindReplica() {
 
 std::optional<Discovery::Found> SentinelDiscovery::FindSentinel() {
   for (const net::Address& sentinel : sentinels_)
-    if (!setting_.health.WhyDown(sentinel)) return Found(sentinel);
+    if (IsSentinel(sentinel) && !setting_.health.WhyDown(sentinel)) return Found(sentinel);
+  const auto why = setting_.health.WhyDown(sentinels_.front());
   return Found(Failure{tunnel::ResetCode::kUpstreamUnreachable,
                        "route '" + upstream_->route.name + "': no Sentinel can be reached: " +
-                           setting_.health.WhyDown(sentinels_.front()).value_or("")});
+                           why.value_or("all that are up are named as servers, too")});
 }
 
 // As for a cluster: one that has come since is worth a question.
@@ -98,13 +99,17 @@ std::optional<Discovery::Found> SentinelDiscovery::FindNode(const net::Address& 
 }
 
 bool SentinelDiscovery::Knows(const net::Address& where) const {
-  if (master_ == where || IsSentinel(where)) return true;
-  return std::any_of(replicas_.begin(), replicas_.end(),
+  return IsServer(where) || IsSentinel(where);
+}
+
+bool SentinelDiscovery::IsServer(const net::Address& where) const {
+  return master_ == where ||
+         std::any_of(replicas_.begin(), replicas_.end(),
                      [&](const SentinelReplica& replica) { return replica.address == where; });
 }
 
 bool SentinelDiscovery::IsSentinel(const net::Address& address) const {
-  return Holds(sentinels_, address);
+  return Holds(sentinels_, address) && !IsServer(address);
 }
 
 Discovery::Failure SentinelDiscovery::Unreachable(const std::string& why) const {
@@ -123,10 +128,12 @@ void SentinelDiscovery::Doubt() {
   pace_.AskAnew();
 }
 
-// The Sentinel that told of it knows best, and what is under way may have begun before it.
+// The Sentinel that told of it knows best, and what is under way may have begun before it. But one
+// that goes on telling gives nothing up a second time: a question would never be over.
 void SentinelDiscovery::OnSwitch(const net::Address& sentinel) {
   const auto found = std::find(sentinels_.begin(), sentinels_.end(), sentinel);
   if (found != sentinels_.end()) std::rotate(sentinels_.begin(), found, found + 1);
+  if (std::exchange(switched_, true)) return pace_.AskAnew();
   inquiry_.reset();
   role_.reset();
   pace_.Restart();
@@ -134,6 +141,7 @@ void SentinelDiscovery::OnSwitch(const net::Address& sentinel) {
 
 void SentinelDiscovery::Ask() {
   const std::string& master = upstream_->route.master;
+  end_ms_ = setting_.loop.now_ms() + static_cast<std::int64_t>(setting_.timeout_ms);
   inquiry_.emplace(
       setting_.loop, setting_.health, sentinels_,
       Inquiry::Question{{{"SENTINEL", "GET-MASTER-ADDR-BY-NAME", master},
@@ -198,7 +206,9 @@ void SentinelDiscovery::AskRole() {
   // Health tries it, and says when it is back.
   if (const auto why = setting_.health.WhyDown(named_)) return OnOver(*why, Pace::kPauseMs);
   net::RedisClientOptions options;
-  options.timeout_ms = setting_.timeout_ms;
+  const std::int64_t left_ms = end_ms_ - setting_.loop.now_ms();
+  options.timeout_ms = std::max(static_cast<std::uint64_t>(std::max<std::int64_t>(left_ms, 0)),
+                                (setting_.timeout_ms + 1) / 2);
   options.login = upstream_->login.bytes();
   role_.emplace(
       setting_.loop, named_, std::vector<std::vector<std::string>>{{"ROLE"}}, options,
@@ -237,6 +247,7 @@ void SentinelDiscovery::Promote() {
 // Quick only while somebody wants to know.
 void SentinelDiscovery::OnOver(const std::string& trouble, std::uint64_t delay_ms) {
   over_ = true;
+  switched_ = false;
   trouble_ = trouble;
   const std::string news = MasterLine() + (trouble.empty() ? "" : ": ");
   if (news != logged_) {

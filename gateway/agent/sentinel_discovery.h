@@ -10,6 +10,10 @@
 // are asked at the start, every refresh_ms, a second after none of them has answered, and every
 // quarter of a second while there is something wrong with the master; when a connection broke
 // (Doubt), and when one of them, to which a subscription is kept, tells of a fail-over.
+//
+// A question is over after about timeout_ms, whatever the servers do, and so is every wait for
+// Find: the Sentinels together have that long, of which the last one that is asked may use its
+// share besides; for ROLE there is what they left of it, but half of it at least.
 #ifndef REDWALL_GATEWAY_AGENT_SENTINEL_DISCOVERY_H_
 #define REDWALL_GATEWAY_AGENT_SENTINEL_DISCOVERY_H_
 
@@ -41,6 +45,8 @@ class SentinelDiscovery final : public Discovery {
   // a minute (after SENTINEL RESET they have to find the replicas anew); one that has become the
   // master may stay, as reads are right there, too.
   bool StillServes(const Target& target, const net::Address& address) const override;
+  // Not what is the master or a replica, whoever calls it a Sentinel: it is to be asked and judged
+  // as a server.
   bool IsSentinel(const net::Address& address) const override;
   void Doubt() override;
 
@@ -50,6 +56,7 @@ class SentinelDiscovery final : public Discovery {
   std::optional<Found> FindSentinel();
   std::optional<Found> FindNode(const net::Address& where);
   bool Knows(const net::Address& where) const;
+  bool IsServer(const net::Address& where) const;  // the master or a replica
   Failure Unreachable(const std::string& why) const;
 
   void Ask();
@@ -73,7 +80,9 @@ class SentinelDiscovery final : public Discovery {
   std::optional<net::Address> master_;             // has said so itself
   bool demoted_ = false;                           // it says since that it is a replica
   bool over_ = false;                              // there was a first question, and it is over
-  std::string trouble_;                            // of the last question; empty: none
+  bool switched_ = false;    // a fail-over was told of, and no question is over since
+  std::int64_t end_ms_ = 0;  // when the question under way should be over
+  std::string trouble_;      // of the last question; empty: none
   std::string logged_;
   // Find has told somebody to wait; at first, that of the discovery before a reload may have.
   bool awaited_ = true;

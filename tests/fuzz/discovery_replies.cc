@@ -31,16 +31,17 @@ void CheckCluster(const net::Reply& nodes, const net::Reply& slots) {
   if (!read) return Require(!read.error().sentence.empty());
   Require(!read->nodes.empty() && read->nodes.size() <= agent::kMaxClusterNodes);
   Require(read->CountSlots() <= agent::kClusterSlots);
-  std::size_t ranges = 0;
+  std::size_t told = 0;
   for (const agent::ClusterNode& node : read->nodes) {
-    ranges += node.slots.size();
-    for (const agent::SlotRange& range : node.slots)
+    for (const agent::SlotRange& range : node.slots) {
       Require(range.first <= range.last && range.last < agent::kClusterSlots);
+      told += range.last - range.first + 1u;
+    }
     if (!node.is_target()) continue;
     CheckAddress(node.address);
     Require(node.IsAt(node.address));
   }
-  Require(ranges <= agent::kClusterSlots);
+  Require(told <= agent::kClusterSlots);
 }
 
 void CheckSentinel(const net::Reply& reply) {

@@ -25,18 +25,24 @@ struct Scene : DiscoveryScene {
   explicit Scene(std::uint64_t refresh_ms = 3600 * 1000) {
     nodes = Line("a1", first.address(), "master", "0-8191") +
             Line("a2", second.address(), "master", "8192-16383");
-    Route route;
     route.kind = Route::Kind::kCluster;
     route.addresses = {first.address(), second.address()};
     route.refresh_ms = refresh_ms;
-    Start(std::move(route));
+    StartAnew(5000);
+  }
+  void StartAnew(std::uint64_t timeout_ms) {
+    discovery.reset();
+    Start(route, timeout_ms);
   }
   std::string Answer(const std::string& command) const {
+    if (silent) return {};
     return command == "CLUSTER NODES" ? Bulk(nodes) : "*0\r\n";
   }
   std::size_t questions() const { return (first.asked() + second.asked()) / 2; }
 
+  Route route;
   std::string nodes;
+  bool silent = false;
   FakeServer first{loop, [this](const std::string& command) { return Answer(command); }};
   FakeServer second{loop, [this](const std::string& command) { return Answer(command); }};
   FakeServer third{loop, [this](const std::string& command) { return Answer(command); }};
@@ -58,6 +64,22 @@ TEST_CASE("Nothing is known before the first answer, and then all is") {
   CHECK(scene.discovery->Find({Kind::kSingle})->ok());
   CHECK(scene.Where(Target::Node(scene.second.address())) == scene.second.address().ToString());
   CHECK(scene.questions() == 1);
+}
+
+TEST_CASE("The masters with slots take turns, with one call for each client") {
+  Scene scene;
+  scene.nodes = Line("a1", scene.first.address(), "master", "0-99") +
+                Line("a4", {"127.0.0.1", 1, {}}, "master", "") +
+                Line("a2", scene.second.address(), "master", "100-199") +
+                Line("a3", scene.third.address(), "master", "200-16383");
+  const std::vector<std::string> first_round = {scene.Where({}), scene.Where({}), scene.Where({})};
+  CHECK(std::set<std::string>(first_round.begin(), first_round.end()) ==
+        std::set{scene.first.address().ToString(), scene.second.address().ToString(),
+                 scene.third.address().ToString()});
+  // Who wants a certain node, or all, has no turn.
+  scene.Where(Target::Node(scene.third.address()));
+  CHECK(scene.discovery->Find({Kind::kSingle})->ok());
+  for (const std::string& again : first_round) CHECK(scene.Where({}) == again);
 }
 
 TEST_CASE("Targets that a cluster hasn't got") {
@@ -150,6 +172,40 @@ TEST_CASE("What was said last stays in use while no node answers") {
   scene.second.Restart();
   scene.Until([&] { return scene.discovery->Find({})->ok(); });
   CHECK(scene.Where({}) == scene.second.address().ToString());
+}
+
+TEST_CASE("Nobody waits longer than a question takes, also where no node answers it") {
+  Scene scene;
+  scene.silent = true;
+  SUBCASE("the first one") {
+    scene.StartAnew(100);
+    CHECK_FALSE(scene.discovery->Find({}).has_value());
+    CHECK(scene.Code({}) == ResetCode::kUpstreamUnreachable);
+    CHECK(scene.changes > 0);
+  }
+  SUBCASE("one for a node that isn't known") {
+    scene.silent = false;
+    scene.StartAnew(100);
+    scene.Where({});
+    scene.silent = true;
+    const Target stranger = Target::Node(scene.third.address());
+    scene.Until([&] { return !scene.discovery->Find(stranger).has_value(); });
+    const int before = scene.changes;
+    CHECK(scene.Code(stranger) == ResetCode::kUnknownTarget);
+    CHECK(scene.changes > before);
+    CHECK(scene.discovery->Find({})->ok());
+  }
+}
+
+TEST_CASE("A server that isn't of the cluster isn't tried any longer") {
+  Scene scene(100);
+  scene.Where({});
+  scene.third.Stop();
+  scene.health.OnUnreachable(scene.third.address(), "a dial to it was under way when it left");
+  scene.health.OnUnreachable(scene.second.address(), "it is down");
+  scene.second.Stop();
+  scene.Until([&] { return !scene.health.WhyDown(scene.third.address()); });
+  CHECK(scene.health.WhyDown(scene.second.address()));
 }
 
 TEST_CASE("No node at all") {

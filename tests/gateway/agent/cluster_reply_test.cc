@@ -303,14 +303,33 @@ TEST_CASE("Limits") {
   CHECK(Read(nodes(kMaxClusterNodes - 1)).nodes.size() == kMaxClusterNodes - 1);
   CHECK(Read(nodes(kMaxClusterNodes)).nodes.size() == kMaxClusterNodes);
   CHECK(Error(nodes(kMaxClusterNodes + 1)) == "names more than 1000 nodes");
-  const auto ranges = [](std::size_t count) {
+  const auto slots = [](std::size_t count) {
     std::string words;
     for (std::size_t i = 0; i < count; ++i)
       words += (i == 0 ? "" : " ") + std::to_string(i % 16384);
     return Line("ab", "10.0.0.1:7000", "master", words);
   };
-  CHECK(Read(ranges(kClusterSlots)).CountSlots() == kClusterSlots);
-  CHECK(Error(ranges(kClusterSlots + 1)) == "names more than 16384 ranges of slots");
+  CHECK(Read(slots(kClusterSlots - 1)).CountSlots() == kClusterSlots - 1);
+  CHECK(Read(slots(kClusterSlots)).CountSlots() == kClusterSlots);
+  CHECK(Error(slots(kClusterSlots + 1)) == "tells of more than 16384 slots");
+}
+
+// Else few words would be work for seconds.
+TEST_CASE("The slots of all lines count together") {
+  const auto line = [](const std::string& slots) {
+    return Line("ab", "10.0.0.1:7000", "master", slots);
+  };
+  constexpr char kTooMany[] = "tells of more than 16384 slots";
+  CHECK(Read(line("0-8191") + line("8192-16382")).CountSlots() == kClusterSlots - 1);
+  CHECK(Read(line("0-8191") + line("8192-16383")).CountSlots() == kClusterSlots);
+  CHECK(Error(line("0-8191") + line("8192-16383 7")) == kTooMany);
+  CHECK(Error(line("0-8191") + line("8191-16383")) == kTooMany);
+  CHECK(Error(line("0-16383 0-16383")) == kTooMany);
+  CHECK(Error(line("0-16383") + line("0")) == kTooMany);
+  // What is no slot doesn't count, nor one on its way.
+  std::string moving = "0-16383 16384 x";
+  for (int slot = 0; slot < 16384; ++slot) moving += " [" + std::to_string(slot) + "-<-ab]";
+  CHECK(Read(line(moving)).CountSlots() == kClusterSlots);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -22,11 +23,12 @@ class DiscoveryScene {
  public:
   DiscoveryScene() : health(loop, 5000, [](const net::Address&) {}), watchdog_(loop), tick_(loop) {}
 
-  void Start(Route route) {
+  void Start(Route route, std::uint64_t timeout_ms = 5000) {
     auto upstream = std::make_shared<Upstream>();
     route.name = "r";
     upstream->route = std::move(route);
-    discovery = Discovery::Make({loop, health, 5000, [this] { ++changes; }}, std::move(upstream));
+    discovery =
+        Discovery::Make({loop, health, timeout_ms, [this] { ++changes; }}, std::move(upstream));
   }
 
   // Runs the loop until it holds.

@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/gateway/agent/discovery_scene.h"
@@ -34,20 +35,25 @@ struct Scene : DiscoveryScene {
   explicit Scene(std::uint64_t refresh_ms = 3600 * 1000) {
     master = one.address();
     replicas = Entries({Entry(two.address()), Entry(three.address())});
-    Route route;
     route.kind = Route::Kind::kSentinel;
     route.master = "m";
     route.addresses = {sentinel.address()};
     route.refresh_ms = refresh_ms;
-    Start(std::move(route));
+    StartAnew(5000);
   }
   ~Scene() { discovery.reset(); }
+  void StartAnew(std::uint64_t timeout_ms) {
+    discovery.reset();
+    Start(route, timeout_ms);
+  }
 
   std::string Answer(const std::string& command, const FakeServer& other) const {
+    if (silent) return {};
     if (command == "SENTINEL GET-MASTER-ADDR-BY-NAME m")
       return knows ? Bulks({master.host, std::to_string(master.port)}) : "*-1\r\n";
     if (command == "SENTINEL REPLICAS m") return replicas;
-    if (command == "SENTINEL SENTINELS m") return Entries({Entry(other.address())});
+    if (command == "SENTINEL SENTINELS m")
+      return sentinels.empty() ? Entries({Entry(other.address())}) : sentinels;
     if (command == "SUBSCRIBE +switch-master") return kSubscribed;
     return "-ERR unexpected\r\n";
   }
@@ -65,9 +71,10 @@ struct Scene : DiscoveryScene {
     Until([&] { return roles > before; });
   }
 
-  bool knows = true;
+  Route route;
+  bool knows = true, silent = false;
   net::Address master;
-  std::string replicas;
+  std::string replicas, sentinels;  // of the latter each names the other where it is empty
   std::string one_is = kIsMaster, two_is = kIsReplica;
   std::size_t subscribed = 0, roles = 0;
   FakeServer sentinel{loop, [this](const std::string& command) {
@@ -107,6 +114,71 @@ TEST_CASE("The master, replicas in turn, Sentinels") {
   CHECK(scene.Code(Target::Node({"127.0.0.1", 1, {}})) == ResetCode::kUnknownTarget);
 }
 
+TEST_CASE("A server isn't a Sentinel because a Sentinel says so") {
+  Scene scene;
+  scene.sentinels = Entries(
+      {Entry(scene.one.address()), Entry(scene.two.address()), Entry(scene.another.address())});
+  scene.Where({});
+  CHECK_FALSE(scene.discovery->IsSentinel(scene.one.address()));
+  CHECK_FALSE(scene.discovery->IsSentinel(scene.two.address()));
+  CHECK(scene.discovery->IsSentinel(scene.another.address()));
+  CHECK(scene.Where(Target::Node(scene.one.address())) == scene.one.address().ToString());
+  // Nor is it given to who wants one, even if the others are down.
+  scene.health.OnUnreachable(scene.sentinel.address(), "it is down");
+  CHECK((**scene.discovery->Find({Kind::kSentinel})) == scene.another.address());
+  scene.health.OnUnreachable(scene.another.address(), "it is down");
+  const auto none = scene.discovery->Find({Kind::kSentinel});
+  REQUIRE(none.has_value());
+  REQUIRE(!none->ok());
+  CHECK(none->error().code == ResetCode::kUpstreamUnreachable);
+  CHECK(none->error().sentence.find("it is down") != std::string::npos);
+}
+
+TEST_CASE("Replicas take turns, with one call for each client") {
+  Scene scene;
+  FakeServer four(scene.loop, [](const std::string&) { return kIsReplica; });
+  scene.replicas = Entries({Entry(scene.two.address()), Entry(scene.one.address(), "err"),
+                            Entry(scene.three.address()), Entry(four.address())});
+  const Target replica{Kind::kReplica};
+  const std::vector<std::string> first_round = {scene.Where(replica), scene.Where(replica),
+                                                scene.Where(replica)};
+  CHECK(std::set<std::string>(first_round.begin(), first_round.end()) ==
+        std::set{scene.two.address().ToString(), scene.three.address().ToString(),
+                 four.address().ToString()});
+  // Who wants something else has no turn.
+  scene.Where({});
+  scene.Where(Target::Node(scene.three.address()));
+  for (const std::string& again : first_round) CHECK(scene.Where(replica) == again);
+}
+
+TEST_CASE("Nobody waits longer than a question takes, whoever doesn't answer it") {
+  Scene scene;
+  SUBCASE("the Sentinels") {
+    scene.silent = true;
+    scene.StartAnew(100);
+    CHECK_FALSE(scene.discovery->Find({}).has_value());
+    CHECK(scene.Code({}) == ResetCode::kUpstreamUnreachable);
+  }
+  SUBCASE("the one that they name") {
+    scene.one_is.clear();
+    scene.StartAnew(100);
+    CHECK_FALSE(scene.discovery->Find({}).has_value());
+    CHECK(scene.Code({}) == ResetCode::kUpstreamUnreachable);
+  }
+  SUBCASE("the Sentinels, when somebody wants a server that isn't known") {
+    scene.StartAnew(100);
+    scene.Where({});
+    scene.silent = true;
+    const Target stranger = Target::Node({"127.0.0.1", 1, {}});
+    scene.Until([&] { return !scene.discovery->Find(stranger).has_value(); });
+    const int before = scene.changes;
+    CHECK(scene.Code(stranger) == ResetCode::kUnknownTarget);
+    CHECK(scene.changes > before);
+    CHECK(scene.Where({}) == scene.one.address().ToString());
+  }
+  CHECK(scene.changes > 0);
+}
+
 TEST_CASE("What is named but isn't the master yet is not handed out") {
   Scene scene;
   scene.one_is = kIsReplica;
@@ -139,6 +211,25 @@ TEST_CASE("A fail-over is noticed by the subscription") {
   CHECK(scene.discovery->StillServes({Kind::kReplica}, scene.two.address()));
   CHECK(scene.discovery->StillServes({Kind::kReplica}, scene.three.address()));
   CHECK(scene.discovery->StillServes({Kind::kSentinel}, scene.sentinel.address()));
+}
+
+TEST_CASE("A fail-over that is told again and again is still found out") {
+  Scene scene;
+  scene.Where({});
+  scene.Settle();
+  scene.two_is.clear();  // it takes longer than until it is told again
+  int since_asked = 0;
+  std::size_t asked = 0;
+  net::Timer again(scene.loop);
+  again.Start(0, 20, [&] {
+    scene.Switch(scene.two.address());
+    if (std::exchange(asked, scene.two.asked()) != scene.two.asked()) since_asked = 0;
+    if (++since_asked == 4) scene.two.Say(kIsMaster);
+  });
+  scene.Until([&] { return !scene.discovery->StillServes({}, scene.one.address()); });
+  CHECK(scene.Where({}) == scene.two.address().ToString());
+  // Nor does it keep who waits for an address waiting.
+  CHECK(scene.Code(Target::Node({"127.0.0.1", 1, {}})) == ResetCode::kUnknownTarget);
 }
 
 TEST_CASE("A Sentinel that names a server that isn't the master changes nothing") {
