@@ -12,7 +12,7 @@ import scenario  # noqa: F401, finds tests/support
 from cluster import Cluster, slot_of
 from drives import redis_py_on_cluster
 from harness import run_tests
-from processes import SHARE, check, check_equal, check_in
+from processes import SHARE, check, check_equal, check_in, wait_until
 from route_pair import single_pair
 from wire import encode
 
@@ -267,6 +267,13 @@ def test_redirections_are_followed(scene):
     pair.check_sound()
 
 
+def served(scene, pair, key):
+    try:
+        return scene.client(pair.fronts[0]).set(key, "b")
+    except redis.RedisError:
+        return False
+
+
 def test_while_a_master_dies(scene):
     """Errors, or a connection that is closed, until its replica serves; never a wrong answer."""
     cluster, pair, _ = start(scene)
@@ -274,11 +281,14 @@ def test_while_a_master_dies(scene):
     drive.wait_done(OPERATIONS)
     drive.phase("away")
     master = cluster.masters()[0]
+    key = cluster.key_of(master)
     cluster.kill(master)
     cluster.wait_replaced(master)
     cluster.restart(master)
     drive.phase("recovery")
     drive.wait_done(OPERATIONS)
+    # The server agent may have to hear of it: until then the old master answers CLUSTERDOWN.
+    wait_until(lambda: served(scene, pair, key), f"a master for {key}")
     drive.phase("afterwards")
     drive.wait_done(OPERATIONS)
     result = drive.finish()
