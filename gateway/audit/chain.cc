@@ -1,10 +1,9 @@
 #include "gateway/audit/chain.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "base/bytes.h"
-#include "crypto/blake2b.h"
+#include "crypto/primitives.h"
 
 namespace redwall::audit {
 namespace {
@@ -13,25 +12,12 @@ constexpr std::string_view kLineStart = "{\"v\":1,\"seq\":";
 constexpr std::string_view kPrev = ",\"prev\":\"";
 constexpr std::string_view kLineEnd = "\"}";
 constexpr std::size_t kHexDigits = 2 * std::tuple_size_v<ChainHash>;
-constexpr std::size_t kBlock = crypto::Blake2b256::kBlock;
 
-// A line's end, of which the digits are yet to come.
-constexpr auto kOpenEnd = [] {
-  std::array<char, kPrev.size() + kHexDigits + kLineEnd.size() + 1> text{};
-  auto at = std::copy(kPrev.begin(), kPrev.end(), text.begin());
-  at = std::fill_n(at, kHexDigits, '0');
-  *std::copy(kLineEnd.begin(), kLineEnd.end(), at) = '\n';
-  return text;
-}();
-
-// By arithmetic, which the compiler does for many bytes at once; with a table it can't.
 void PutHex(const ChainHash& hash, char* out) {
-  const auto digit = [](unsigned value) {
-    return static_cast<char>(value + (value < 10 ? '0' : 'a' - 10));
-  };
-  for (std::size_t i = 0; i < hash.size(); ++i) {
-    out[2 * i] = digit(std::to_integer<unsigned>(hash[i]) >> 4);
-    out[2 * i + 1] = digit(std::to_integer<unsigned>(hash[i]) & 15);
+  constexpr char kHex[] = "0123456789abcdef";
+  for (const std::byte byte : hash) {
+    *out++ = kHex[std::to_integer<unsigned>(byte) >> 4];
+    *out++ = kHex[std::to_integer<unsigned>(byte) & 15];
   }
 }
 
@@ -82,7 +68,12 @@ std::string SignedMessage(std::string_view purpose, std::uint64_t seq, const Cha
 
 }  // namespace
 
-ChainHash HashLine(std::string_view line) { return crypto::Blake2b256().Finish(AsBytes(line)); }
+ChainHash HashLine(std::string_view line) {
+  ChainHash hash{};
+  // Can't fail: the size of the output is one that BLAKE2b has.
+  if (!crypto::Blake2b(hash, {AsBytes(line)})) hash.fill(std::byte{0});
+  return hash;
+}
 
 void AppendHash(const ChainHash& hash, std::string& out) {
   char digits[kHexDigits];
@@ -120,34 +111,16 @@ std::optional<ChainLink> FindLink(std::string_view line) {
   return ChainLink{*seq, *prev};
 }
 
-void LineAppender::Append(std::string_view body) {
-  if (count_ == kAtOnce) Finish();
-  const std::size_t from = out_.size();
-  out_ += kLineStart;
-  AppendSeq(++end_.seq, out_);
-  out_ += body;
-  out_.append(kOpenEnd.data(), kOpenEnd.size());
-  open_[count_++] = {from, out_.size() - 1 - from};
-}
-
-void LineAppender::Finish() {
-  constexpr std::size_t kFromDigits = kHexDigits + kLineEnd.size();
-  std::array<crypto::Blake2bFront, kAtOnce> fronts;
-  const auto line = [this](std::size_t i) {
-    return AsBytes(std::string_view(out_).substr(open_[i].from, open_[i].size));
-  };
-  for (std::size_t i = 0; i < count_; ++i)
-    fronts[i].blocks = line(i).first((open_[i].size - kFromDigits) / kBlock * kBlock);
-  crypto::AbsorbFronts(std::span(fronts).first(count_));
-  for (std::size_t i = 0; i < count_; ++i) {
-    PutHex(end_.hash, out_.data() + open_[i].from + open_[i].size - kFromDigits);
-    end_.hash = fronts[i].hash.Finish(line(i).subspan(fronts[i].blocks.size()));
-  }
-  count_ = 0;
-}
-
 void AppendLine(std::string_view body, ChainEnd& end, std::string& out) {
-  LineAppender(end, out).Append(body);
+  const std::size_t from = out.size();
+  out += kLineStart;
+  AppendSeq(++end.seq, out);
+  out += body;
+  out += kPrev;
+  AppendHash(end.hash, out);
+  out += kLineEnd;
+  end.hash = HashLine(std::string_view(out).substr(from));
+  out += '\n';
 }
 
 std::string CheckpointMessage(const ChainLink& link, std::string_view ts) {

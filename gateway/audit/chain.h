@@ -50,34 +50,8 @@ std::optional<ChainHash> ParseHash(std::string_view hex);
 // place, or no prev in its. What stands between is not looked at.
 std::optional<ChainLink> FindLink(std::string_view line);
 
-// Appends lines (each with its LF) to `out`, and moves `end` on to the last of them. Only its last
-// bytes, `prev`, tie a line to the one before. So several are laid out first, what stands in front
-// of their `prev` is hashed side by side (crypto/blake2b.h), and then they are finished in turn.
-class LineAppender {
- public:
-  // Both must outlive it. Nobody else may change them before Finish.
-  LineAppender(ChainEnd& end, std::string& out) : end_(end), out_(out) {}
-  ~LineAppender() { Finish(); }
-  LineAppender(const LineAppender&) = delete;
-  LineAppender& operator=(const LineAppender&) = delete;
-
-  // `body`: what stands between seq and prev, with a comma in front: `,"ts":"...","us":5`. The line
-  // has its length and its number at once, its `prev` (and `end` its hash) by Finish.
-  void Append(std::string_view body);
-  void Finish();
-
- private:
-  static constexpr std::size_t kAtOnce = 8;
-  struct Line {
-    std::size_t from, size;  // in out_, without LF
-  };
-
-  ChainEnd& end_;
-  std::string& out_;
-  std::array<Line, kAtOnce> open_{};
-  std::size_t count_ = 0;  // of open_
-};
-// A single one.
+// Appends a line (with its LF) and moves `end` on to it. `body`: what stands between seq and prev,
+// with a comma in front: `,"ts":"...","us":5`.
 void AppendLine(std::string_view body, ChainEnd& end, std::string& out);
 
 // What a checkpoint's signature is over: "redwall audit checkpoint v1", a zero byte, u64be seq of

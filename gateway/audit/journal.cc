@@ -140,12 +140,11 @@ void Journal::ChainBodies(std::string& bodies, const Now& now) {
   if (!since_) since_ = now.wall_us;
   if (uncovered_since_ < 0) uncovered_since_ = now.mono_us;
   std::size_t from = 0;
-  LineAppender lines(end_, out_);
   while (from < bodies.size() && out_.size() < kBatch) {
     if (options_.rotation.max_bytes > 0 && from > 0 && RotationDue(now)) break;
     const std::size_t end = std::min(bodies.find('\n', from), bodies.size());
     const std::size_t before = out_.size();
-    lines.Append(std::string_view(bodies).substr(from, end - from));
+    AppendLine(std::string_view(bodies).substr(from, end - from), end_, out_);
     size_ += out_.size() - before;
     from = std::min(end + 1, bodies.size());
   }

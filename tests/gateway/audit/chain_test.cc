@@ -52,44 +52,6 @@ TEST_CASE("lines are numbered and each names the hash of the one before") {
   CHECK(out == "kept {\"v\":1,\"seq\":2,\"prev\":\"" + FormatHash(HashLine(first)) + "\"}\n");
 }
 
-TEST_CASE("lines that are appended together are those that are appended one by one") {
-  const auto body = [](std::size_t i) { return ",\"a\":\"" + std::string(i, 'x') + "\""; };
-  for (std::size_t count = 0; count <= 20; ++count) {
-    for (const std::size_t shortest : {0, 90, 1000}) {
-      CAPTURE(count);
-      CAPTURE(shortest);
-      ChainEnd one_by_one{97, HashLine("before")}, together = one_by_one;
-      std::string expected = "kept\n", out = expected;
-      {
-        LineAppender lines(together, out);
-        for (std::size_t i = 0; i < count; ++i) {
-          const std::string text = body(shortest + i * i % 300);
-          AppendLine(text, one_by_one, expected);
-          lines.Append(text);
-          CHECK(together.seq == one_by_one.seq);
-          CHECK(out.size() == expected.size());
-          if (i % 7 == 3) lines.Finish();
-        }
-      }
-      CHECK(out == expected);
-      CHECK(together.hash == one_by_one.hash);
-    }
-  }
-}
-
-TEST_CASE("a line of any length names the hash of the one before") {
-  for (std::size_t size = 0; size < 400; ++size) {
-    CAPTURE(size);
-    ChainEnd end{7, HashLine("before")};
-    std::string out;
-    AppendLine(std::string(size, 'x'), end, out);
-    REQUIRE(out == "{\"v\":1,\"seq\":8" + std::string(size, 'x') + ",\"prev\":\"" +
-                       FormatHash(HashLine("before")) + "\"}\n");
-    out.pop_back();
-    REQUIRE(end.hash == HashLine(out));
-  }
-}
-
 TEST_CASE("a line's place is found in its text") {
   const auto link = FindLink(Line("9223372036854775807", std::string(63, '0') + "f"));
   REQUIRE(link.has_value());
