@@ -4,8 +4,9 @@
 // Redis itself is asked for its commands (COMMAND), so that modules, renamed commands and newer
 // versions are known; until it has answered, the built-in table counts. It is asked by a short
 // connection of the agent's own: at the start, when Redis may have restarted, and, by name, for
-// commands that were refused because the table doesn't have them. Between these there is no
-// connection, and nothing that MONITOR or statistics could show.
+// commands that were refused because the table doesn't have them. Between these MONITOR and
+// statistics have nothing of the agent's own to show, but where Health tries a server that is down,
+// and where a cluster or Sentinels are asked who serves (Discovery).
 #ifndef REDWALL_GATEWAY_AGENT_SERVER_ROUTE_H_
 #define REDWALL_GATEWAY_AGENT_SERVER_ROUTE_H_
 
