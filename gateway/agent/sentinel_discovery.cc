@@ -259,8 +259,9 @@ void SentinelDiscovery::OnOver(const std::string& trouble, std::uint64_t delay_m
     }
   }
   pace_.OnOver(pace_.is_used() ? delay_ms : upstream_->route.refresh_ms);
-  const bool tell = std::exchange(awaited_, false) | std::exchange(differs_, false);
-  if (tell) setting_.changed();
+  const bool awaited = std::exchange(awaited_, false);
+  const bool differs = std::exchange(differs_, false);
+  if (awaited || differs) setting_.changed();
 }
 
 std::string SentinelDiscovery::MasterLine() const {
