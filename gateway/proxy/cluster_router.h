@@ -147,9 +147,11 @@ class ClusterRouter {
 
   struct Transaction {
     bool open = false;
-    bool dirty = false;  // EXEC is not to execute it
-    bool lost = false;   // nor is it, as if a watched key had changed
+    bool dirty = false;   // something was refused here: EXEC is not to execute it
+    bool failed = false;  // something was refused by its node, which sees to it itself
+    bool lost = false;    // EXEC is not to execute it, as if a watched key had changed
     bool repeatable = true;
+    std::string multi;      // as the client has written it, for those who MONITOR a node
     NodeId node = kNoNode;  // that has been told MULTI
     std::int32_t slot = -1;
     std::vector<std::string> commands;  // that are queued
@@ -209,12 +211,13 @@ class ClusterRouter {
 
   // Transactions (cluster_router_transaction.cc).
   void TakeInTransaction(const Taken& taken);
+  bool GoesIntoTransactions(const Taken& taken) const;
   void TakeWithoutMulti(const Taken& taken);
   void RefuseInTransaction(std::string_view error);
   void TakeQueued(const Taken& taken);
   NodeId NodeOfTransaction(std::int32_t slot);
   void MoveTransaction(Request& request, NodeId node);
-  void TakeExec();
+  void TakeExec(const Taken& taken);
   void AbortExec();
   void TakeDiscard();
   void TakeWatch(const Taken& taken);

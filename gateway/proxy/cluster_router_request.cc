@@ -200,6 +200,7 @@ void ClusterRouter::Dispatch(const Taken& taken) {
     case Handling::kMulti:
       transaction_.open = true;
       transaction_.lost = watch_.lost;
+      transaction_.multi = taken.bytes;
       PushAnswer("+OK\r\n");
       return;
     case Handling::kExec:

@@ -194,6 +194,7 @@ bool ClusterRouter::MayRepeatScript(const Request& request, const Part& part,
 void ClusterRouter::RetryUnsent(Request& request, std::size_t index) {
   Part& part = request.parts[index];
   part.state = Part::State::kAnswered;
+  if (request.purpose == Purpose::kQueued) transaction_.dirty = true;
   if (!part.reply.empty()) return;
   const bool anywhere = part.slot < 0 && request.purpose == Purpose::kNone &&
                         request.join == Join::kNone && !IsConfined();

@@ -14,12 +14,11 @@ constexpr std::string_view kMoves =
     "-TRYAGAIN redwall: the transaction's slot is moving to another node\r\n";
 constexpr std::string_view kDiscard = "*1\r\n$7\r\nDISCARD\r\n";
 constexpr std::string_view kUnwatch = "*1\r\n$7\r\nUNWATCH\r\n";
-constexpr std::string_view kMulti = "*1\r\n$5\r\nMULTI\r\n";
-constexpr std::string_view kExec = "*1\r\n$4\r\nEXEC\r\n";
 
 }  // namespace
 
 void ClusterRouter::TakeInTransaction(const Taken& taken) {
+  if (GoesIntoTransactions(taken)) return TakeQueued(taken);
   switch (taken.route.handling) {
     case Handling::kMulti:
       return PushError("ERR MULTI calls can not be nested");
@@ -27,18 +26,36 @@ void ClusterRouter::TakeInTransaction(const Taken& taken) {
       return PushError("ERR WATCH inside MULTI is not allowed");
     case Handling::kExec:
       if (taken.command.argc() != 1) transaction_.dirty = true;
-      return TakeExec();
+      return TakeExec(taken);
     case Handling::kDiscard:
       return TakeDiscard();
-    case Handling::kByKeys:
-    case Handling::kSplit:
-    case Handling::kUnwatch:
-      return TakeQueued(taken);
     case Handling::kNotACluster:
       return RefuseInTransaction("ERR This instance has cluster support disabled");
     default:
       return RefuseInTransaction("ERR redwall: '" + taken.info->name +
                                  "' can't be part of a transaction in a cluster");
+  }
+}
+
+// Whether it is the transaction's node that queues it, or says that it can't.
+bool ClusterRouter::GoesIntoTransactions(const Taken& taken) const {
+  switch (taken.route.handling) {
+    case Handling::kByKeys:
+    case Handling::kSplit:
+    case Handling::kUnwatch:
+      return true;
+    case Handling::kMulti:
+    case Handling::kWatch:
+    case Handling::kExec:
+    case Handling::kDiscard:
+    case Handling::kNotACluster:
+      return false;
+    case Handling::kAllMasters:
+    case Handling::kScan:
+    case Handling::kUsedNodes:
+      return map_->masters().size() == 1 || (taken.info->flags & resp::kFlagNoMulti) != 0;
+    default:
+      return (taken.info->flags & resp::kFlagNoMulti) != 0;
   }
 }
 
@@ -89,14 +106,16 @@ void ClusterRouter::MoveTransaction(Request& request, NodeId node) {
   request.steps.clear();
   request.step = 0;
   request.step_sent = false;
+  // The other node doesn't know of it.
+  transaction_.dirty = transaction_.dirty || transaction_.failed;
   if (transaction_.node != kNoNode)
     request.steps.push_back({transaction_.node, std::string(kDiscard), true});
-  request.steps.push_back({node, std::string(kMulti)});
+  request.steps.push_back({node, transaction_.multi});
   for (const std::string& command : transaction_.commands) request.steps.push_back({node, command});
   transaction_.node = node;
 }
 
-void ClusterRouter::TakeExec() {
+void ClusterRouter::TakeExec(const Taken& taken) {
   if (transaction_.dirty || transaction_.lost) return AbortExec();
   if (transaction_.node == kNoNode && !watch_.on) {
     EndTransaction();
@@ -107,14 +126,14 @@ void ClusterRouter::TakeExec() {
   Request& request = PushExclusive(Purpose::kExec);
   request.verb = resp::Verb::kExec;
   if (node != transaction_.node) MoveTransaction(request, node);
-  AddPart(request, node, transaction_.slot, kExec);
+  AddPart(request, node, transaction_.slot, taken.bytes);
   Start(request);
 }
 
 // EXEC that executes nothing: the node is told to forget what it has.
 void ClusterRouter::AbortExec() {
   const std::string_view null = session_.protocol() == 3 ? "_\r\n" : "*-1\r\n";
-  const std::string_view answer = transaction_.dirty ? kAborted : null;
+  const std::string_view answer = transaction_.dirty || transaction_.failed ? kAborted : null;
   const bool bound = transaction_.node != kNoNode;
   const NodeId node = bound ? transaction_.node : watch_.on ? watch_.node : kNoNode;
   EndTransaction();
@@ -178,7 +197,8 @@ bool ClusterRouter::RerouteTransaction(Request& request, Part& part, const Redir
   }
   const std::size_t target = map_->Find(redirect.host, redirect.port);
   const NodeId node = target == ClusterMap::kNone ? kNoNode : LinkTo(target);
-  const bool repeats = !redirect.ask && part.kept && transaction_.repeatable && node != kNoNode &&
+  const bool repeats = !redirect.ask && part.kept && transaction_.repeatable &&
+                       !transaction_.failed && node != kNoNode &&
                        request.redirects < limits_.max_redirects;
   if (!repeats) {
     SetReply(part, exec ? kAborted : kMoves);
@@ -213,7 +233,7 @@ void ClusterRouter::AnsweredInTransaction(Request& request, bool granted) {
   Part& part = request.parts[0];
   if (request.purpose == Purpose::kExec) return EndTransaction();
   if (!granted) {
-    transaction_.dirty = true;
+    transaction_.failed = true;
     return;
   }
   transaction_.bytes += part.bytes.size();

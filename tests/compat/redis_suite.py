@@ -16,8 +16,9 @@ difference, 1 a difference, 2 bad usage.
 
 With --cluster the suite runs in its own cluster mode, as Redis's CI runs it: directly on a node
 that has all slots, and through the single endpoint of a cluster of one such node, or of three
-masters that share the slots. Three are what no plain client could use otherwise, so differences
-there are named, and each is to be explained.
+masters that share the slots. There some tests ask for what several nodes can't do as one. They are
+shown with the reason (CLUSTER_TEXTS, CLUSTER_TESTS), and docs/cluster.md has the list; any other
+difference counts.
 
 Two things are not as the suite has them. It asks for the pid of the server in a few tests, and
 knows none in external mode: this script tells it. And its src/ holds the installed programs.
@@ -62,6 +63,25 @@ SLOW_UNITS = (
 
 # (unit, test): why no gateway of two hops can pass it. Still run, and shown; never counted.
 CANNOT_PASS = {}
+
+# What can't pass through the single endpoint of a cluster: by a word in what the test says,
+CLUSTER_TEXTS = {
+    "'sync' can't be done by a cluster": "it reads the replication stream (SYNC); each node has its own",
+}
+# and by the test. "one": from one master on; "three": where several share the slots.
+CLUSTER_TESTS = {
+    "one": {
+        (
+            "unit/introspection",
+            "CLIENT KILL SKIPME YES/NO will kill all clients",
+        ): "a node that closes an idle connection is connected to again; the client's isn't closed",
+    },
+    "three": {},
+}
+# Units that stop at the first of their tests, as all of them need it.
+CLUSTER_UNITS = {
+    "unit/tracking": "CLIENT TRACKING ... REDIRECT names a connection by its id, and each node has its own ids",
+}
 
 COLOUR = re.compile(r"\033\[[\d;]*m")
 EVENT = re.compile(r"^(?:\[(ok|err|ignore|skip|exception|TIMEOUT)\]: |Testing (\w+/\S+)$)", re.M)
@@ -197,6 +217,17 @@ def lay_out(source, folder):
     return folder
 
 
+def reason(cluster, key, text):
+    """Why the test can't pass there; None: it should."""
+    reasons = dict(CANNOT_PASS)
+    if cluster:
+        reasons |= CLUSTER_TESTS["one"] | (CLUSTER_TESTS["three"] if cluster > 1 else {})
+        for word, why in CLUSTER_TEXTS.items():
+            if word in text:
+                return why
+    return reasons.get(key[:2])
+
+
 class Suite:
     """What is run: the suite's source, the folder for its logs, the masters of the cluster (0: no
     cluster), and the sides.
@@ -317,14 +348,16 @@ def compare(suite, options, units, in_full):
     tell_results(results, seconds, units)
     tell_not_run(suite.source, results["direct"], units, in_full)
     found = suspects(results) if "through" in results else []
-    excused = [key for key in found if key[:2] in CANNOT_PASS]
+    texts = results["through"].texts if found else {}
+    excused = {key: reason(suite.cluster, key, texts.get(key, "")) for key in found}
+    excused = {key: why for key, why in excused.items() if why}
     found = [key for key in found if key not in excused]
     shared = [part for part in options if part not in units and part != "--single"]
     different = confirmed(suite, shared, found) if found else []
-    for key in excused:
-        print(f"can't pass through a gateway: {key[0]} / {key[1]}: {CANNOT_PASS[key[:2]]}")
+    for key, why in excused.items():
+        print(f"can't pass through the agents: {key[0]} / {key[1]}: {why}")
     for key in found:
-        text = results["through"].texts.get(key, "it wasn't run")
+        text = texts.get(key, "it wasn't run")
         label = "FAILED  " if key in different else "unsteady: "
         print(f"{label}{key[0]} / {key[1]}\n    {text[:500]}")
     good = sum(verdict == "ok" for verdict in results["direct"].tests.values())
@@ -340,6 +373,10 @@ def choose(parser, given, source):
         if unit not in every:
             parser.error(f"--only {unit}: there is no such unit; there are {', '.join(every)}")
     units = given.only or [u for u in every if not (given.quick and u in SLOW_UNITS)]
+    if given.cluster and not given.only:
+        for unit, why in CLUSTER_UNITS.items():
+            print(f"left out, on both sides: {unit}: {why}")
+        units = [unit for unit in units if unit not in CLUSTER_UNITS]
     options = ["--tags", "-slow"] if given.quick else []
     options += ["--singledb"] if given.singledb else []
     options += ["--cluster-mode"] if given.cluster else []

@@ -48,6 +48,45 @@ TEST_CASE("Keys of another slot are refused, and then EXEC executes nothing") {
   CHECK(site.Run({"SET", "a", "1"}) == kOk);
 }
 
+TEST_CASE("What the transaction's node refuses is the node's to tell at EXEC") {
+  ClusterSite site;
+  CHECK(site.Send(kMulti + Encode({"SET", "a", "1"}) + Encode({"GET"}) + Encode({"SAVE"})) ==
+        kOk + kQueued + "-ERR unknown command or wrong number of arguments\r\n" +
+            "-ERR Command not allowed inside a transaction\r\n");
+  CHECK(site.Send(kExec) == kAborted);
+  CHECK(site.ConnectionTo(2)->seen.back()[0] == "EXEC");
+  CHECK(site.cluster.nodes[2]->executed.empty());
+  // The node that the transaction is bound to later hasn't seen the first error.
+  CHECK(site.Send(kMulti + Encode({"GET"}) + Encode({"SET", "a", "1"}) + kExec) ==
+        kOk + "-ERR unknown command or wrong number of arguments\r\n" + kQueued + kAborted);
+  CHECK(site.cluster.nodes[2]->executed.empty());
+  // Nor has the one that its slot moves to.
+  site.Send(kMulti + Encode({"SET", "a", "1"}) + Encode({"GET"}));
+  site.cluster.MoveSlot(resp::HashSlot("a"), 1);
+  CHECK(site.Send(kExec) == kAborted);
+  for (const auto& node : site.cluster.nodes) CHECK(node->executed.empty());
+  CHECK(site.Send(kMulti + Encode({"SET", "a", "1"}) + kExec) == kOk + kQueued + "*1\r\n+OK\r\n");
+}
+
+TEST_CASE("With one master, a transaction has what else goes to all masters") {
+  ClusterSite site({.nodes = 1});
+  CHECK(site.Send(kMulti + Encode({"SET", "a", "1"}) + Encode({"FLUSHALL"}) +
+                  Encode({"MSET", "a", "1", "b", "2"}) + kExec)
+            .ends_with("-CROSSSLOT Keys in request don't hash to the same slot\r\n" + kAborted));
+  CHECK(site.Send(kMulti + Encode({"SET", "a", "1"}) + Encode({"FLUSHALL"}) + kExec) ==
+        kOk + kQueued + kQueued + "*2\r\n+OK\r\n+OK\r\n");
+  CHECK(site.Run({"DBSIZE"}) == ":0\r\n");
+}
+
+TEST_CASE("A node is told MULTI and EXEC as the client has written them") {
+  ClusterSite site;
+  CHECK(site.Send("*1\r\n$5\r\nmUlTi\r\n" + Encode({"SET", "a", "1"}) + "*1\r\n$4\r\neXeC\r\n") ==
+        kOk + kQueued + "*1\r\n+OK\r\n");
+  const auto& seen = site.ConnectionTo(2)->seen;
+  CHECK(seen[0][0] == "mUlTi");
+  CHECK(seen.back()[0] == "eXeC");
+}
+
 TEST_CASE("DISCARD, and words that don't fit") {
   ClusterSite site;
   CHECK(site.Send(kMulti + Encode({"SET", "a", "1"}) + Encode({"DISCARD"})) == kOk + kQueued + kOk);

@@ -1,5 +1,6 @@
 #include "tests/gateway/proxy/fake_cluster.h"
 
+#include <cctype>
 #include <cstdlib>
 #include <utility>
 
@@ -36,6 +37,7 @@ void FakeConnection::Process(const resp::Command& command) {
   Arguments a;
   for (std::size_t i = 0; i < command.size(); ++i) a.emplace_back(command.arg(i));
   seen.push_back(a);
+  for (char& c : a[0]) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   if (!cluster_.password.empty() && !authenticated_ && a[0] != "AUTH" && a[0] != "HELLO")
     return Say("-NOAUTH Authentication required.\r\n");
   const resp::CommandInfo* info = resp::CommandTable::Builtin().Find(command);
@@ -43,6 +45,10 @@ void FakeConnection::Process(const resp::Command& command) {
   if (!valid) {
     dirty_ = true;
     return Say("-ERR unknown command or wrong number of arguments\r\n");
+  }
+  if (multi_ && a[0] != "MULTI" && (info->flags & resp::kFlagNoMulti) != 0) {
+    dirty_ = true;
+    return Say("-ERR Command not allowed inside a transaction\r\n");
   }
   if (protocol == 2 && (!channels_.empty() || !shard_channels_.empty()) && a[0] != "PING" &&
       a[0].find("SUBSCRIBE") == std::string::npos)
