@@ -8,14 +8,14 @@ from peers_figures import BASES, METRICS, goals_of, median_of, ratio
 BEGIN, END = "<!-- begin: written by peers.py -->", "<!-- end: written by peers.py -->"
 
 
-def figure(value, digits=3):
-    """A number with about so many significant digits, "-" for None."""
+def figure(value):
+    """A number with two or three digits that mean something, "-" for None."""
     if value is None:
         return "-"
-    if value >= 10 ** (digits - 1):
-        return f"{value:,.0f}"
-    whole = len(str(int(value))) if value >= 1 else 0
-    return f"{value:.{max(digits - max(whole, 1), 0)}f}"
+    decimals = next(
+        n for n, least in ((0, 99.95), (1, 9.995), (2, 0.0995), (3, 0)) if value >= least
+    )
+    return f"{value:,.{decimals}f}"
 
 
 def text_table(head, rows):
@@ -29,8 +29,8 @@ def text_table(head, rows):
     return "\n".join(lines)
 
 
-def markdown_table(head, rows):
-    rule = "|---|" + "---:|" * (len(head) - 1)
+def markdown_table(head, rows, figures=True):
+    rule = "|---|" + ("---:|" if figures else "---|") * (len(head) - 1)
     return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(r)} |" for r in rows)])
 
 
@@ -90,7 +90,7 @@ def as_text(parts):
 def as_markdown(parts, about, plots, folder):
     """The generated part of docs/benchmarks.md. about: {what: text}; plots: {file: title},
     in `folder`, relative to the document ("" or ending with a slash)."""
-    blocks = ["## Figures", markdown_table(["", ""], [[k, v] for k, v in about.items()])]
+    blocks = ["## Figures", markdown_table(["", ""], list(about.items()), figures=False)]
     blocks += [f"![{title}]({folder}{name})" for name, title in plots.items()]
     blocks += [f"### {title}\n\n{markdown_table(head, rows)}" for title, head, rows in parts]
     return "\n\n".join(blocks)

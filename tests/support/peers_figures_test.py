@@ -145,15 +145,17 @@ class Report(unittest.TestCase):
     def parts(self):
         return peers_report.sections(self.results, self.titles, ["redwall"])
 
-    def test_figures_have_about_three_digits(self):
+    def test_figures_have_two_or_three_digits(self):
         expected = {
             None: "-",
-            0: "0.00",
-            0.0456: "0.05",
+            0: "0.000",
+            0.0456: "0.046",
+            0.0999: "0.10",
             0.456: "0.46",
             1.234: "1.23",
+            9.999: "10.0",
             12.34: "12.3",
-            123.4: "123",
+            99.96: "100",
             12345.6: "12,346",
         }
         self.assertEqual({v: peers_report.figure(v) for v in expected}, expected)
