@@ -10,24 +10,14 @@ ratios are what counts.
 
 import argparse
 import json
-import os
-import pathlib
 import statistics
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build" / "bench"
+sys.dont_write_bytecode = True
 
-
-def build():
-    subprocess.run([ROOT / "tests/support/install-packages", "build", "bench"], check=True)
-    command = ["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"]
-    command += ["-DREDWALL_TESTS=OFF", "-DREDWALL_BENCH=ON"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", BUILD, "--target", "policy_decide"], check=True,
-                   stdout=subprocess.DEVNULL)  # fmt: skip
-    return BUILD / "bin" / "policy_decide"
+# pylint: disable=wrong-import-position
+from bench_build import build
 
 
 def measure(program, runs):
@@ -52,8 +42,8 @@ def main():
     options = parser.parse_args()
     if options.runs < 1:
         parser.error("--runs: at least 1")
-    os.chdir(ROOT)
-    times = measure(build(), options.runs)
+    (program,) = build("policy_decide")
+    times = measure(program, options.runs)
     medians = {name: statistics.median(values) for name, values in times.items()}
     print(f"{'':24}{'ns':>8}  to 10 rules")
     for name, median in medians.items():
