@@ -18,8 +18,8 @@ void LogInfo(std::string_view message);
 void LogWarn(std::string_view message);
 void LogError(std::string_view message);
 
-// At most one line in ten seconds for things that a stranger can cause; says how many were left
-// out.
+// At most one line in ten seconds for things that a stranger can cause, or that befall many clients
+// at once; says how many were left out.
 class LimitedLog {
  public:
   void Warn(std::string_view message, std::int64_t now_ms);
