@@ -32,6 +32,18 @@ class LimitedLog {
   std::uint64_t left_out_ = 0;
 };
 
+// The state of something, told when it changes: again only when the news is another one, or there
+// is trouble with it where there was none. What the trouble is may change without a line.
+class NewsLog {
+ public:
+  // "NEWS", or as a warning "NEWS: TROUBLE".
+  void Tell(const std::string& news, const std::string& trouble);
+
+ private:
+  std::string last_;
+  bool in_trouble_ = false;
+};
+
 }  // namespace redwall::agent
 
 #endif  // REDWALL_GATEWAY_AGENT_LOG_H_

@@ -3,19 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/fnv.h"
+
 namespace redwall::agent {
 namespace {
 
 constexpr std::size_t kNamesPerNode = 4;
 constexpr std::size_t kMaxHost = 240;  // bytes; as OPEN can carry it
 constexpr std::string_view kAllInUse = "all of \"node_ports\" are in use";
-
-// FNV-1a, 32 bits: the same in every version and on every machine.
-std::uint32_t HashOf(std::string_view text) {
-  std::uint32_t hash = 2166136261U;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
-  return hash;
-}
 
 }  // namespace
 
@@ -87,7 +82,7 @@ NodePorts::Node* NodePorts::Add(const net::Address& address, const std::string& 
   node->purpose = {route_, Target::Node(address),
                    std::make_shared<const proxy::TopologyRewriter>(
                        *this, proxy::OwnNode{address.host, address.port}, kind)};
-  node->port = static_cast<std::uint16_t>(ports_.first + HashOf(name) % count());
+  node->port = static_cast<std::uint16_t>(ports_.first + Fnv1a(name) % count());
   std::string trouble = Listen(*node);
   if (trouble == kAllInUse && MakeRoom()) trouble = Listen(*node);
   if (!trouble.empty()) {
