@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "crypto/primitives.h"
+#include "gateway/agent/descriptors.h"
 #include "gateway/agent/session_name.h"
 #include "gateway/audit/chain.h"
 
@@ -78,11 +79,13 @@ Result<void, net::ListenError> ClientAgent::Start() {
     }
     auto listener = net::Listener::Open(
         core_->loop(), wanted.listen, wanted.mode,
-        [this, purpose](net::Socket socket) { OnAccept(std::move(socket), purpose); });
+        [this, purpose](net::Socket socket) { OnAccept(std::move(socket), purpose); },
+        core_->LogCrowd());
     if (!listener) return listener.error();
     LogInfo("listening on " + (*listener)->address() + " for route '" + wanted.route + "'");
     listeners_.push_back(std::move(*listener));
   }
+  WarnOfShortage(DescriptorNeedOf(config_));
   core_->RecordEvent("start", core_->PolicyFields());
   tick_.Start(kTickMs, kTickMs, [this] { OnTick(); });
   for (std::size_t i = 0; i < config_.tunnels; ++i) {

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "gateway/agent/cluster_reply.h"
-#include "gateway/agent/log.h"
 
 namespace redwall::agent {
 
@@ -146,8 +145,10 @@ void ClusterBackend::OnNodeRefused(proxy::NodeId node, std::string_view error) {
   const auto found = nodes_.find(node);
   const std::string where = found == nodes_.end() ? std::string("a node")
                                                   : found->second->connection.address().ToString();
-  LogWarn("route '" + setting_.upstream->route.name + "': " + where +
-          " refused what a client's connection begins with: " + std::string(error));
+  setting_.refused_logins.Warn(
+      "route '" + setting_.upstream->route.name + "': " + where +
+          " refused what a client's connection begins with: " + std::string(error),
+      setting_.loop.now_ms());
 }
 
 void ClusterBackend::OnNodeGone(proxy::NodeId node) {
@@ -195,15 +196,11 @@ void ClusterBackend::OnTurnEnd() {
     if (alive.expired()) return;
   }
   if (router_.finished()) {
-    if (!router_.failure().empty())
-      LogInfo("route '" + setting_.upstream->route.name +
-              "': a client was disconnected: " + std::string(router_.failure()));
+    if (!router_.failure().empty()) setting_.on_client_lost(router_.failure());
     return handler_.OnReadEnd();
   }
   if (!Charge()) {
-    LogInfo("route '" + setting_.upstream->route.name +
-            "': a client was disconnected: the agent's memory for clients is used up "
-            "(max_held_bytes)");
+    setting_.on_client_lost("the agent's memory for clients is used up (max_held_bytes)");
     return handler_.OnError();
   }
   ChooseReads();

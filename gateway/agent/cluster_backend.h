@@ -18,6 +18,7 @@
 
 #include "gateway/agent/backend.h"
 #include "gateway/agent/discovery.h"
+#include "gateway/agent/log.h"
 #include "gateway/agent/redis_connection.h"
 #include "gateway/net/loop.h"
 #include "gateway/proxy/cluster_router.h"
@@ -43,6 +44,8 @@ class ClusterBackend final : public Backend, private proxy::ClusterOutlet, priva
     proxy::Budget& budget;
     // The cluster is to be asked for its nodes: OnMap is called when that is over.
     std::function<void()> ask;
+    std::function<void(std::string_view why)> on_client_lost;  // for the log
+    LimitedLog& refused_logins;
   };
   ClusterBackend(Setting setting, BackendHandler& handler);
   ~ClusterBackend() override;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "gateway/agent/log.h"
-
 namespace redwall::agent {
 namespace {
 
@@ -169,15 +167,16 @@ void ClusterDiscovery::OnOver(const std::string& trouble) {
   }
   vain_ = answer_ ? 0 : vain_ + 1;
   bool tell = std::exchange(awaited_, false);
+  const std::string name = "route '" + upstream_->route.name + "': ";
   if (answer_) {
     if (Install(std::move(*answer_))) tell = true;
     ForgetOthers();
-    LogOnce(Describe(*nodes_), trouble);
+    log_.Tell(name + Describe(*nodes_), trouble);
   } else {
     trouble_ = trouble;
-    LogOnce(std::string("no node of the cluster answers") +
-                (nodes_ == nullptr ? "" : ", and what they said last stays in use"),
-            trouble);
+    log_.Tell(name + "no node of the cluster answers" +
+                  (nodes_ == nullptr ? "" : ", and what they said last stays in use"),
+              trouble);
   }
   const std::uint64_t refresh_ms = upstream_->route.refresh_ms;
   pace_.OnOver(!pace_.is_used() ? 0 : answer_ ? refresh_ms : kRetryMs);
@@ -203,19 +202,6 @@ void ClusterDiscovery::ForgetOthers() {
       addresses.push_back({name, node.address.port, {}});
   }
   setting_.health.Retain(addresses);
-}
-
-// Again only when the news is another one, or there is trouble with it where there was none.
-void ClusterDiscovery::LogOnce(const std::string& news, const std::string& trouble) {
-  const std::string line = news + (trouble.empty() ? "" : ": ");
-  if (line == logged_) return;
-  logged_ = line;
-  const std::string whole = "route '" + upstream_->route.name + "': " + line + trouble;
-  if (trouble.empty()) {
-    LogInfo(whole);
-  } else {
-    LogWarn(whole);
-  }
 }
 
 }  // namespace redwall::agent

@@ -22,6 +22,7 @@
 #include "gateway/agent/cluster_reply.h"
 #include "gateway/agent/discovery.h"
 #include "gateway/agent/inquiry.h"
+#include "gateway/agent/log.h"
 #include "gateway/agent/pace.h"
 
 namespace redwall::agent {
@@ -47,7 +48,6 @@ class ClusterDiscovery final : public Discovery {
   void OnOver(const std::string& trouble);
   bool Install(ClusterNodes nodes);
   void ForgetOthers();
-  void LogOnce(const std::string& news, const std::string& trouble);
 
   const Setting setting_;
   const std::shared_ptr<const Upstream> upstream_;
@@ -60,7 +60,7 @@ class ClusterDiscovery final : public Discovery {
   bool awaited_ = true;
   std::size_t turn_ = 0;  // of the node that kAny gets next
   std::size_t vain_ = 0;  // questions in a row that nobody answered
-  std::string logged_;
+  NewsLog log_;
   Pace pace_;
   std::optional<Inquiry> inquiry_;
 };

@@ -15,8 +15,7 @@ namespace {
 
 using net::Reply;
 
-constexpr std::size_t kMaxQuoted = 256;  // bytes of an error of Redis's that go into a sentence
-constexpr std::size_t kMaxId = 64;       // bytes; Redis's ids have 40
+constexpr std::size_t kMaxId = 64;  // bytes; Redis's ids have 40
 
 // The words of a line, by position; those from kSlots on are slots.
 enum Word : std::size_t { kId, kAddress, kFlags, kMaster, kLink = 7, kSlots };
@@ -70,15 +69,11 @@ bool ReadAddress(std::string_view text, ClusterNode& node) {
   return true;
 }
 
-void ReadFlags(std::string_view text, ClusterNode& node, bool& myself) {
-  while (!text.empty()) {
-    const std::string_view flag = Cut(text, ',');
-    if (flag == "myself") myself = true;
-    if (flag == "fail") node.failed = true;
-    if (flag == "fail?") node.suspected = true;
-    if (flag == "noaddr") node.no_address = true;
-    if (flag == "handshake") node.handshake = true;
-  }
+void ReadFlags(std::string_view flags, ClusterNode& node) {
+  node.failed = HasFlag(flags, "fail");
+  node.suspected = HasFlag(flags, "fail?");
+  node.no_address = node.no_address || HasFlag(flags, "noaddr");
+  node.handshake = HasFlag(flags, "handshake");
 }
 
 // Whether a flat list of names and values has that name.
@@ -148,10 +143,9 @@ bool NodesReader::ReadLine(std::string_view line) {
     if (word.empty()) return true;
   }
   ClusterNode node;
-  bool myself = false;
   if (!IsId(words[kId]) || !ReadAddress(words[kAddress], node)) return true;
   node.id = words[kId];
-  ReadFlags(words[kFlags], node, myself);
+  ReadFlags(words[kFlags], node);
   if (IsId(words[kMaster])) node.master_id = words[kMaster];
   while (!line.empty()) {
     const auto range = ReadRange(Cut(line, ' '));
@@ -160,7 +154,7 @@ bool NodesReader::ReadLine(std::string_view line) {
     if (slots_ > kClusterSlots) return false;
     node.slots.push_back(*range);
   }
-  node.address.host = HostOf(node, myself);
+  node.address.host = HostOf(node, HasFlag(words[kFlags], "myself"));
   if (node.address.host.empty()) node.no_address = true;
   found_.nodes.push_back(std::move(node));
   return true;
@@ -209,8 +203,7 @@ bool ClusterNodes::HasMajority() const {
 Result<ClusterNodes, ClusterReplyError> ReadClusterNodes(const Reply& nodes, const Reply& slots,
                                                          const net::Address& asked) {
   if (nodes.type == Reply::Type::kError)
-    return ClusterReplyError{"answered CLUSTER NODES with an error: " +
-                             nodes.text.substr(0, kMaxQuoted)};
+    return ClusterReplyError{"answered CLUSTER NODES with an error: " + nodes.quoted()};
   if (!nodes.is_text()) return ClusterReplyError{"didn't answer CLUSTER NODES with a text"};
   return NodesReader(slots, asked).Run(nodes.text);
 }

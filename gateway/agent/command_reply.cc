@@ -16,8 +16,7 @@ using resp::CommandTable;
 using resp::KeySpec;
 
 constexpr std::size_t kMaxCommands = 65536;
-constexpr std::size_t kMaxName = 128;    // bytes
-constexpr std::size_t kMaxQuoted = 256;  // bytes of an error of Redis's that go into a sentence
+constexpr std::size_t kMaxName = 128;  // bytes
 
 // The fields of an entry, by position.
 enum Field : std::size_t {
@@ -303,8 +302,7 @@ void CommandReader::AddBuiltinSubcommands() {
 
 Result<ServerCommands, CommandReplyError> ReadCommandReply(const Reply& reply) {
   if (reply.type == Reply::Type::kError)
-    return CommandReplyError{"Redis answered COMMAND with an error: " +
-                             reply.text.substr(0, kMaxQuoted)};
+    return CommandReplyError{"Redis answered COMMAND with an error: " + reply.quoted()};
   if (reply.type != Reply::Type::kArray)
     return CommandReplyError{"Redis's answer to COMMAND isn't a list of commands"};
   return CommandReader().Run(reply);

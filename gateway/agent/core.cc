@@ -79,6 +79,10 @@ void Core::RecordEvent(std::string_view name, Fields fields, Numbers numbers) {
   recorder().Record({name, std::move(fields), loop_.now().wall_us, std::move(numbers)});
 }
 
+net::Listener::OnTrouble Core::LogCrowd() {
+  return [this](const std::string& trouble) { crowded_.Warn(trouble, loop_.now_ms()); };
+}
+
 void Core::Retire(std::unique_ptr<Retirable> object) {
   retired_.push_back(std::move(object));
   RequestTurnEnd();

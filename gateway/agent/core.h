@@ -11,6 +11,8 @@
 #include "base/result.h"
 #include "gateway/agent/audit_trail.h"
 #include "gateway/agent/config.h"
+#include "gateway/agent/log.h"
+#include "gateway/net/listener.h"
 #include "gateway/net/loop.h"
 #include "gateway/policy/policy.h"
 #include "gateway/proxy/conversation.h"
@@ -53,6 +55,9 @@ class Core final : public net::TurnTask {
   using Numbers = std::vector<std::pair<std::string_view, std::uint64_t>>;
   void RecordEvent(std::string_view name, Fields fields, Numbers numbers = {});
 
+  // What a listener says of newcomers that it can't take: for the log, once in a while.
+  net::Listener::OnTrouble LogCrowd();
+
   // Deletes at the end of the turn.
   void Retire(std::unique_ptr<Retirable> object);
 
@@ -68,6 +73,7 @@ class Core final : public net::TurnTask {
   std::string name_;
   std::shared_ptr<const policy::Policy> policy_;
   std::unique_ptr<AuditTrail> audit_;
+  LimitedLog crowded_;
   std::vector<std::unique_ptr<Retirable>> retired_;
 };
 

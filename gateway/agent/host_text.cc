@@ -22,6 +22,15 @@ bool IsHost(std::string_view text) {
          std::all_of(text.begin(), text.end(), IsHostCharacter);
 }
 
+bool HasFlag(std::string_view flags, std::string_view flag) {
+  while (!flags.empty()) {
+    const std::size_t end = std::min(flags.find(','), flags.size());
+    if (flags.substr(0, end) == flag) return true;
+    flags.remove_prefix(std::min(end + 1, flags.size()));
+  }
+  return false;
+}
+
 std::optional<std::uint16_t> ReadPort(std::string_view text) {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);

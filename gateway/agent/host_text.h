@@ -1,4 +1,4 @@
-// The words that make an address in what servers say of each other.
+// The words of what servers say of each other: addresses, and flags.
 #ifndef REDWALL_GATEWAY_AGENT_HOST_TEXT_H_
 #define REDWALL_GATEWAY_AGENT_HOST_TEXT_H_
 
@@ -16,6 +16,8 @@ bool IsHost(std::string_view text);
 std::optional<std::uint16_t> ReadPort(std::string_view text);
 // Nothing where one of them isn't what it should be.
 std::optional<net::Address> ReadHostAndPort(std::string_view host, std::string_view port);
+// Whether a list like "master,fail?" has this flag.
+bool HasFlag(std::string_view flags, std::string_view flag);
 
 }  // namespace redwall::agent
 

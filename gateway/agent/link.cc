@@ -14,6 +14,7 @@ void Link::StartRawPassage(const std::string& route, audit::Subject subject) {
   auto passage = std::make_unique<proxy::RawPassage>(core_.recorder(), *this);
   raw_ = RawRecord{route, std::move(subject), core_.loop().now().mono_us, passage.get()};
   passage_ = std::move(passage);
+  RecordRaw("connection-open", *raw_, {});
 }
 
 void Link::ClosePassage() {
@@ -21,15 +22,20 @@ void Link::ClosePassage() {
   if (!raw_) return;
   const RawRecord record = *std::exchange(raw_, std::nullopt);
   const std::int64_t us = core_.loop().now().mono_us - record.since_us;
-  core_.RecordEvent("connection",
+  RecordRaw("connection", record,
+            {{"bytes_in", record.passage->bytes_in()},
+             {"bytes_out", record.passage->bytes_out()},
+             {"us", static_cast<std::uint64_t>(us)}});
+}
+
+void Link::RecordRaw(std::string_view event, const RawRecord& record, Core::Numbers counts) {
+  counts.insert(counts.begin(), {"stream", record.subject.stream});
+  core_.RecordEvent(event,
                     {{"session", record.subject.session},
                      {"identity", record.subject.identity},
                      {"route", record.route},
                      {"client", record.subject.client}},
-                    {{"stream", record.subject.stream},
-                     {"bytes_in", record.passage->bytes_in()},
-                     {"bytes_out", record.passage->bytes_out()},
-                     {"us", static_cast<std::uint64_t>(us)}});
+                    std::move(counts));
 }
 
 void Link::OnRulesChanged(bool policy_is_new) {

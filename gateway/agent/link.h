@@ -45,7 +45,7 @@ class Link : public Retirable, public tunnel::StreamHandler, public proxy::Outle
   tunnel::Session* session() { return connection_ == nullptr ? nullptr : connection_->session(); }
   void StartConversation(const proxy::Environment& environment, audit::Subject subject,
                          std::string user);
-  // Of a plain TCP route: not looked into. What passed is recorded when the link ends.
+  // Of a plain TCP route: not looked into. It is recorded now, and what passed when the link ends.
   void StartRawPassage(const std::string& route, audit::Subject subject);
   // The passage is over.
   void ClosePassage();
@@ -66,13 +66,15 @@ class Link : public Retirable, public tunnel::StreamHandler, public proxy::Outle
   std::unique_ptr<proxy::Passage> passage_;
 
  private:
-  // What is kept for the record of a raw passage.
+  // What is kept for the records of a raw passage.
   struct RawRecord {
     std::string route;
     audit::Subject subject;
     std::int64_t since_us;
     const proxy::RawPassage* passage;  // passage_
   };
+  void RecordRaw(std::string_view event, const RawRecord& record, Core::Numbers counts);
+
   std::optional<RawRecord> raw_;
 };
 

@@ -72,4 +72,15 @@ void LimitedLog::Info(std::string_view message, std::int64_t now_ms) {
   if (Counts(message, now_ms, line)) LogInfo(line);
 }
 
+void NewsLog::Tell(const std::string& news, const std::string& trouble) {
+  if (news == last_ && in_trouble_ != trouble.empty()) return;
+  last_ = news;
+  in_trouble_ = !trouble.empty();
+  if (in_trouble_) {
+    LogWarn(news + ": " + trouble);
+  } else {
+    LogInfo(news);
+  }
+}
+
 }  // namespace redwall::agent

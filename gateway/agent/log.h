@@ -18,8 +18,8 @@ void LogInfo(std::string_view message);
 void LogWarn(std::string_view message);
 void LogError(std::string_view message);
 
-// At most one line in ten seconds for things that a stranger can cause; says how many were left
-// out.
+// At most one line in ten seconds for things that a stranger can cause, or that befall many clients
+// at once; says how many were left out.
 class LimitedLog {
  public:
   void Warn(std::string_view message, std::int64_t now_ms);
@@ -30,6 +30,18 @@ class LimitedLog {
 
   std::int64_t last_ms_ = -1;
   std::uint64_t left_out_ = 0;
+};
+
+// The state of something, told when it changes: again only when the news is another one, or there
+// is trouble with it where there was none. What the trouble is may change without a line.
+class NewsLog {
+ public:
+  // "NEWS", or as a warning "NEWS: TROUBLE".
+  void Tell(const std::string& news, const std::string& trouble);
+
+ private:
+  std::string last_;
+  bool in_trouble_ = false;
 };
 
 }  // namespace redwall::agent

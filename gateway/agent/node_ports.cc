@@ -3,18 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/fnv.h"
+
 namespace redwall::agent {
 namespace {
 
 constexpr std::size_t kNamesPerNode = 4;
 constexpr std::size_t kMaxHost = 240;  // bytes; as OPEN can carry it
-
-// FNV-1a, 32 bits: the same in every version and on every machine.
-std::uint32_t HashOf(std::string_view text) {
-  std::uint32_t hash = 2166136261U;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
-  return hash;
-}
+constexpr std::string_view kAllInUse = "all of \"node_ports\" are in use";
 
 }  // namespace
 
@@ -86,10 +82,11 @@ NodePorts::Node* NodePorts::Add(const net::Address& address, const std::string& 
   node->purpose = {route_, Target::Node(address),
                    std::make_shared<const proxy::TopologyRewriter>(
                        *this, proxy::OwnNode{address.host, address.port}, kind)};
-  node->port = static_cast<std::uint16_t>(ports_.first + HashOf(name) % count());
-  if (!Listen(*node) && !(MakeRoom() && Listen(*node))) {
-    full_.Warn("route '" + route_ + "': there is no port for the node " + name +
-                   ": all of \"node_ports\" are in use",
+  node->port = static_cast<std::uint16_t>(ports_.first + Fnv1a(name) % count());
+  std::string trouble = Listen(*node);
+  if (trouble == kAllInUse && MakeRoom()) trouble = Listen(*node);
+  if (!trouble.empty()) {
+    full_.Warn("route '" + route_ + "': there is no port for the node " + name + ": " + trouble,
                loop_.now_ms());
     return nullptr;
   }
@@ -102,21 +99,24 @@ NodePorts::Node* NodePorts::Add(const net::Address& address, const std::string& 
   return made;
 }
 
-// From the port on that its address tells: the first one that is free.
-bool NodePorts::Listen(Node& node) {
+// From the port on that its address tells: the first one that is free. Returns what went wrong, or
+// nothing.
+std::string NodePorts::Listen(Node& node) {
   const unsigned start = static_cast<unsigned>(node.port - ports_.first);
   for (unsigned i = 0; i < count(); ++i) {
     const auto port = static_cast<std::uint16_t>(ports_.first + (start + i) % count());
     if (nodes_.contains(port)) continue;
     auto listener = net::Listener::Open(
         loop_, net::Address{listen_host_, port, {}}, 0,
-        [this, &node](net::Socket socket) { on_accept_(std::move(socket), node.purpose); });
-    if (!listener) continue;  // another program has it
+        [this, &node](net::Socket socket) { on_accept_(std::move(socket), node.purpose); },
+        [this](const std::string& trouble) { crowded_.Warn(trouble, loop_.now_ms()); });
+    if (!listener && listener.error().in_use) continue;
+    if (!listener) return listener.error().sentence;
     node.port = port;
     node.listener = std::move(*listener);
-    return true;
+    return {};
   }
-  return false;
+  return std::string(kAllInUse);
 }
 
 bool NodePorts::MakeRoom() {

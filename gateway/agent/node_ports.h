@@ -53,7 +53,7 @@ class NodePorts final : public proxy::NodeAddresses {
   std::uint16_t count() const { return static_cast<std::uint16_t>(ports_.last - ports_.first + 1); }
   Node* Find(const std::string& name) const;
   Node* Add(const net::Address& address, const std::string& name, proxy::NodeKind kind);
-  bool Listen(Node& node);
+  std::string Listen(Node& node);
   bool MakeRoom();
   void Remove(const Node* node);
 
@@ -66,7 +66,7 @@ class NodePorts final : public proxy::NodeAddresses {
   std::map<std::string, Node*> names_;                    // "host:port" as the other site calls it
   bool stopped_ = false;
   std::uint64_t named_ = 0;  // how often nodes were named
-  LimitedLog full_, opened_;
+  LimitedLog full_, opened_, crowded_;
 };
 
 }  // namespace redwall::agent

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <string>
 
+#include "gateway/agent/descriptors.h"
 #include "gateway/agent/log.h"
 #include "gateway/net/signals.h"
 #include "gateway/net/timer.h"
@@ -59,15 +60,6 @@ bool BecomeUser(const std::string& name, std::string& why) {
   }
   KeepMemoryPrivate();  // setuid(2) has set "dumpable" to what fs.suid_dumpable says
   return true;
-}
-
-// A connection needs a descriptor: as many as the system lets us have.
-void SetResourceLimits() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-  }
 }
 
 // A large command passes through buffers that are given back at once. glibc would raise its
@@ -165,7 +157,7 @@ void Daemon::Ready() {
 
 int RunAgent(net::Loop& loop, Agent& agent, const CommonConfig& config, Daemon& daemon) {
   KeepMemoryPrivate();
-  SetResourceLimits();
+  RaiseDescriptorLimit();
   GiveMemoryBack();
   Runner runner(loop, agent, config.limits.drain_ms);  // from here on, signals are ours
   if (const auto started = agent.Start(); !started) return Fail(started.error().sentence);

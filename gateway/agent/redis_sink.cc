@@ -8,8 +8,6 @@
 namespace redwall::agent {
 namespace {
 
-constexpr std::size_t kMaxQuoted = 256;  // bytes of an error of Redis's that go into a sentence
-
 // Calls `each` with every line, without and with its LF.
 template <class Function>
 void ForEachLine(std::string_view lines, Function each) {
@@ -98,7 +96,7 @@ bool RedisSink::Sort(const std::vector<net::Reply>& replies, std::string& error)
     if (!error.empty()) return;
     error = options_.redis.ToString() + ": " +
             (reply.type == net::Reply::Type::kError
-                 ? "Redis refused XADD: " + reply.text.substr(0, kMaxQuoted)
+                 ? "Redis refused XADD: " + reply.quoted()
                  : "XADD was answered with something else than an entry's ID; is this a Redis?");
   });
   batch_ = std::move(refused);

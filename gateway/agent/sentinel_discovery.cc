@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "gateway/agent/log.h"
-
 namespace redwall::agent {
 namespace {
 
@@ -249,15 +247,7 @@ void SentinelDiscovery::OnOver(const std::string& trouble, std::uint64_t delay_m
   over_ = true;
   switched_ = false;
   trouble_ = trouble;
-  const std::string news = MasterLine() + (trouble.empty() ? "" : ": ");
-  if (news != logged_) {
-    logged_ = news;
-    if (trouble.empty()) {
-      LogInfo(news);
-    } else {
-      LogWarn(news + trouble);
-    }
-  }
+  log_.Tell(MasterLine(), trouble);
   pace_.OnOver(pace_.is_used() ? delay_ms : upstream_->route.refresh_ms);
   const bool awaited = std::exchange(awaited_, false);
   const bool differs = std::exchange(differs_, false);

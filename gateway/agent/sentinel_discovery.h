@@ -27,6 +27,7 @@
 
 #include "gateway/agent/discovery.h"
 #include "gateway/agent/inquiry.h"
+#include "gateway/agent/log.h"
 #include "gateway/agent/pace.h"
 #include "gateway/agent/sentinel_reply.h"
 #include "gateway/agent/sentinel_watch.h"
@@ -83,7 +84,7 @@ class SentinelDiscovery final : public Discovery {
   bool switched_ = false;    // a fail-over was told of, and no question is over since
   std::int64_t end_ms_ = 0;  // when the question under way should be over
   std::string trouble_;      // of the last question; empty: none
-  std::string logged_;
+  NewsLog log_;
   // Find has told somebody to wait; at first, that of the discovery before a reload may have.
   bool awaited_ = true;
   bool differs_ = false;  // what Find and StillServes say, since `changed` was called

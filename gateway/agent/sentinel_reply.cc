@@ -11,8 +11,6 @@ namespace {
 
 using net::Reply;
 
-constexpr std::size_t kMaxQuoted = 256;  // bytes of an error of a Sentinel's that are repeated
-
 // Errors to ROLE that are about who asks, not about the server.
 constexpr std::string_view kNotForUs[] = {"NOAUTH ", "NOPERM ", "ERR unknown command"};
 
@@ -24,15 +22,6 @@ std::string_view Field(const Reply& entry, std::string_view name) {
     return value.is_text() ? std::string_view(value.text) : std::string_view();
   }
   return {};
-}
-
-bool HasFlag(std::string_view flags, std::string_view flag) {
-  while (!flags.empty()) {
-    const std::size_t end = std::min(flags.find(','), flags.size());
-    if (flags.substr(0, end) == flag) return true;
-    flags.remove_prefix(std::min(end + 1, flags.size()));
-  }
-  return false;
 }
 
 bool IsUsable(const Reply& replica) {
@@ -51,7 +40,7 @@ std::optional<net::Address> AddressOf(const Reply& entry) {
 Result<net::Address, SentinelReplyError> ReadMasterAddress(const Reply& reply,
                                                            std::string_view master) {
   if (reply.type == Reply::Type::kError)
-    return SentinelReplyError{"answered with an error: " + reply.text.substr(0, kMaxQuoted)};
+    return SentinelReplyError{"answered with an error: " + reply.quoted()};
   if (reply.type == Reply::Type::kNil)
     return SentinelReplyError{"doesn't know a master '" + std::string(master) + "'"};
   const auto& elements = reply.elements;

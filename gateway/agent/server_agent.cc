@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "crypto/primitives.h"
+#include "gateway/agent/descriptors.h"
 
 namespace redwall::agent {
 namespace {
@@ -107,11 +108,13 @@ ServerAgent::~ServerAgent() {
 Result<void, net::ListenError> ServerAgent::Start() {
   for (const net::Address& address : config_.listen) {
     auto listener = net::Listener::Open(
-        core_->loop(), address, 0, [this](net::Socket socket) { OnAccept(std::move(socket)); });
+        core_->loop(), address, 0, [this](net::Socket socket) { OnAccept(std::move(socket)); },
+        core_->LogCrowd());
     if (!listener) return listener.error();
     LogInfo("listening on " + (*listener)->address());
     listeners_.push_back(std::move(*listener));
   }
+  WarnOfShortage(DescriptorNeedOf(config_));
   for (const auto& [name, route] : routes_) {
     LogInfo("route '" + name + "' goes to " + Describe(route->upstream()->route));
     route->Refresh();

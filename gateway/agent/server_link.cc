@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "gateway/agent/log.h"
-
 namespace redwall::agent {
 
 ServerLink::ServerLink(Core& core, net::TunnelConnection& connection, tunnel::StreamId stream,
@@ -53,8 +51,7 @@ void ServerLink::OnDiscovered() {
     if (target_.kind == Target::Kind::kSingle) backend_->OnMap(route_.cluster_map());
     return;
   }
-  LogInfo("route '" + name() + "': a client of " + address_.ToString() +
-          " was disconnected: that is no longer the server to talk to");
+  route_.OnMovedAway(address_);
   Fail(tunnel::ResetCode::kUpstreamGone);
 }
 
@@ -148,9 +145,7 @@ void ServerLink::Update() {
   Wake();
   if (state_ != State::kOpen) return;
   if (passage_->finished()) {
-    if (!passage_->failure().empty())
-      LogInfo("route '" + name() +
-              "': a client was disconnected: " + std::string(passage_->failure()));
+    if (!passage_->failure().empty()) route_.OnClientLost(passage_->failure());
     return Leave();
   }
   const std::size_t backlog = session()->backlog(stream_);

@@ -5,7 +5,6 @@
 
 #include "gateway/agent/cluster_backend.h"
 #include "gateway/agent/command_reply.h"
-#include "gateway/agent/log.h"
 #include "gateway/agent/redis_connection.h"
 #include "gateway/policy/command_set.h"
 
@@ -68,6 +67,17 @@ void ServerRoute::MakeDiscovery() {
 void ServerRoute::OnDiscovered() {
   if (stale_) AskSoon();
   callbacks_.discovered();
+  for (const auto& [address, count] : std::exchange(moved_away_, {}))
+    LogInfo("route '" + upstream_->route.name + "': " +
+            (count == 1 ? std::string("a client of ") + address + " was"
+                        : Counted(count, " clients of ") + address + " were") +
+            " disconnected: that is no longer the server to talk to");
+}
+
+void ServerRoute::OnClientLost(std::string_view why) {
+  lost_clients_.Info(
+      "route '" + upstream_->route.name + "': a client was disconnected: " + std::string(why),
+      loop_.now_ms());
 }
 
 // One for all clients.
@@ -82,9 +92,10 @@ std::shared_ptr<const proxy::ClusterMap> ServerRoute::cluster_map() {
 std::unique_ptr<Backend> ServerRoute::Connect(const Wanted& wanted, BackendHandler& handler) {
   if (wanted.target.kind == Target::Kind::kSingle) {
     return std::make_unique<ClusterBackend>(
-        ClusterBackend::Setting{loop_, health_, timeout_ms_, upstream_, table_, cluster_map(),
-                                wanted.choice, wanted.limits, wanted.budget,
-                                [this] { discovery_->Doubt(); }},
+        ClusterBackend::Setting{
+            loop_, health_, timeout_ms_, upstream_, table_, cluster_map(), wanted.choice,
+            wanted.limits, wanted.budget, [this] { discovery_->Doubt(); },
+            [this](std::string_view why) { OnClientLost(why); }, refused_logins_},
         handler);
   }
   RedisConnection::Login login{{upstream_, &upstream_->login_for(wanted.sentinel)},

@@ -24,6 +24,7 @@
 #include "gateway/agent/backend.h"
 #include "gateway/agent/discovery.h"
 #include "gateway/agent/health.h"
+#include "gateway/agent/log.h"
 #include "gateway/net/loop.h"
 #include "gateway/net/redis_client.h"
 #include "gateway/net/timer.h"
@@ -89,6 +90,13 @@ class ServerRoute final : public proxy::UnknownCommands {
   };
   std::unique_ptr<Backend> Connect(const Wanted& wanted, BackendHandler& handler);
 
+  // A client was disconnected since the route's servers are others, as Callbacks::discovered has
+  // told its link: all such clients of one server make one line of the log.
+  void OnMovedAway(const net::Address& from) { ++moved_away_[from.ToString()]; }
+  // Or for another reason: in the log once in a while, for when something happens it happens to
+  // many at once.
+  void OnClientLost(std::string_view why);
+
   // What happens to the connections of clients: when the last one of them is closed by Redis, or
   // Redis can't be reached, or nobody was there to see it, it may have restarted.
   void OnConnected(const net::Address* address);  // null: to no server yet
@@ -136,6 +144,8 @@ class ServerRoute final : public proxy::UnknownCommands {
   std::map<std::string, std::int64_t> not_there_;  // asked for, and not there; when that was (ms)
   bool in_trouble_ = false;                        // the last talk failed
   std::string logged_;
+  std::map<std::string, std::size_t> moved_away_;  // clients, by the server's address
+  LimitedLog lost_clients_, refused_logins_;
 };
 
 }  // namespace redwall::agent

@@ -161,6 +161,7 @@ void AppendRest(std::string_view start, const CommandEnd& end, std::string& out)
     case CommandEnd::Result::kError:
       out += ",\"result\":\"error\"";
       AppendField("error", IsErrorCode(end.error) ? end.error : kRedacted, kMaxNameBytes, out);
+      if (end.own) out += ",\"own\":true";
       break;
   }
   AppendName("us", out);

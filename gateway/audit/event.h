@@ -44,6 +44,7 @@ struct CommandEnd {
   std::uint64_t bytes_in = 0;  // of the whole request, as it came
   std::uint64_t bytes_out = 0;
   std::int64_t us = -1;  // from the command's arrival to its reply's first byte; -1: there was none
+  bool own = false;  // the error is this agent's, in place of Redis's answer to what was allowed
 };
 
 // Events besides commands: start, stop, tunnel-up, tunnel-down, auth-refused, policy-reloaded, gap,

@@ -118,7 +118,8 @@ std::uint64_t LineHash(const AuditLine& line) {
 Comparison CompareLines(const AuditLine& client, const AuditLine& server) {
   Comparison comparison;
   if (client.cmd == "exec" && server.cmd == "discard" &&
-      (client.denied() || client.error == "EXECABORT" || client.result == "none")) {
+      (client.denied() || client.error == "EXECABORT" || client.result == "none" ||
+       (client.result == "error" && server.result == "error"))) {
     comparison.discarded = true;
     return comparison;
   }
@@ -136,7 +137,9 @@ Comparison CompareLines(const AuditLine& client, const AuditLine& server) {
   differences.Text("identity", client.identity, server.identity);
   differences.Text("client", client.client, server.client);
   comparison.no_reply = client.result == "none" && server.result != "none";
-  if (!comparison.no_reply && (client.result != server.result || client.error != server.error))
+  comparison.own_error = client.own && client.result == "error";
+  if (!comparison.no_reply && !comparison.own_error &&
+      (client.result != server.result || client.error != server.error))
     differences.Add("result", ResultText(client), ResultText(server));
   comparison.difference = differences.Take();
   return comparison;

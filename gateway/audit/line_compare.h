@@ -19,6 +19,7 @@ struct Comparison {
   bool discarded = false;  // an EXEC that the server saw as DISCARD
   bool renamed = false;    // the client's agent doesn't know the command
   bool no_reply = false;   // the server had a reply, and the client none
+  bool own_error = false;  // the client's agent answered by an error of its own
 };
 // What may differ: sizes (a request can be written anew), times, the user and the database (each
 // agent says what it knew when the command came), how much of the arguments each policy records.

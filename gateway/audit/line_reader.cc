@@ -53,6 +53,7 @@ const Field kFields[] = {
     {"rule", &AuditLine::rule},
     {"result", &AuditLine::result},
     {"error", &AuditLine::error},
+    {"own", &AuditLine::own},
     {"us", &AuditLine::us},
     {"prev", &AuditLine::prev},
 };

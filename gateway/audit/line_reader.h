@@ -32,6 +32,7 @@ struct AuditLine {
   std::uint64_t argc = 0, bytes_in = 0, bytes_out = 0;
   std::string_view decision, would, rule, result, error;
   bool observed = false;
+  bool own = false;      // the error is this agent's own
   std::int64_t us = -1;  // -1: no reply came
   std::string_view prev;
 

@@ -170,6 +170,7 @@ void ReconcileJob::Join(const Waiting& first, std::size_t chain, const AuditLine
     return AddCommand(Outcome::kDiffers, place, client, "; " + comparison.difference);
   if (comparison.renamed) AddCommand(Outcome::kRenamed, place, client);
   if (comparison.no_reply) AddCommand(Outcome::kNoReply, place, client);
+  if (comparison.own_error) AddCommand(Outcome::kOwnError, place, client);
 }
 
 void ReconcileJob::NoteClock(const Waiting& first, Site site, const AuditLine& second) {

@@ -48,6 +48,8 @@ enum class Outcome : std::uint8_t {
   kDiscarded,    // EXEC of a spoiled transaction: the server sees DISCARD
   kRenamed,      // one agent doesn't know the command, and has the name that the client used
   kNoReply,      // the reply left the server and didn't reach the client
+  kOwnError,     // the client agent gave an error of its own in place of Redis's reply
+  kTurnedAway,   // Redis refused the connection by an error, before it had a command
   kInFlight,     // without a reply when its connection ended: it may not have reached the server
   kGap,          // within a gap that the other site declares, or around a kill of its agent
   kBefore,       // before the other site's files begin
@@ -56,7 +58,7 @@ enum class Outcome : std::uint8_t {
   kNotRecorded,  // the other site's policy doesn't record it
   kTorn,         // of a file: half a line, where an agent was killed or the disk was full
 };
-inline constexpr std::size_t kOutcomes = 19;
+inline constexpr std::size_t kOutcomes = 21;
 inline constexpr Outcome kFirstRegular = Outcome::kDeniedAtClient;
 
 struct SiteFacts {

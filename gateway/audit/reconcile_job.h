@@ -93,6 +93,7 @@ class ReconcileJob {
   // reconcile_judge.cc: what is left
   void JudgeTheRest();
   Outcome Judge(const Id& id, const Waiting& waiting, const AuditLine& line);
+  bool TurnedAway(std::uint32_t stream, const AuditLine& line);
   bool OfOtherAgent(const Session& session, Site site, const AuditLine& line) const;
   bool ExplainedByGap(AuditChain& other, const Waiting& waiting, bool tail);
   bool BeforeFiles(Site other, const Waiting& waiting, bool head) const;
@@ -118,6 +119,7 @@ class ReconcileJob {
   std::deque<Stream> streams_;
   std::unordered_map<Id, Waiting, IdHash> waiting_;
   std::array<std::set<std::string, std::less<>>, 2> agents_, identities_;
+  std::set<std::uint32_t> turned_away_;  // streams
   // The least that was seen of: server's arrival - client's, client's end - server's.
   std::int64_t least_forth_ = std::numeric_limits<std::int64_t>::max();
   std::int64_t least_back_ = std::numeric_limits<std::int64_t>::max();

@@ -72,7 +72,17 @@ Outcome ReconcileJob::Judge(const Id& id, const Waiting& waiting, const AuditLin
     if (beyond != missing) return beyond;
   }
   if (!any) return Outcome::kAfter;  // the other site's files are empty
-  return site == Site::kClient && waiting.no_reply && tail ? Outcome::kInFlight : missing;
+  if (site == Site::kServer || !tail) return missing;
+  if (waiting.no_reply) return Outcome::kInFlight;
+  return TurnedAway(id.stream, line) ? Outcome::kTurnedAway : missing;
+}
+
+// Redis greets whom it has no place for with an error, which answers the client's first command
+// wherever that is by then; a connection has one such error.
+bool ReconcileJob::TurnedAway(std::uint32_t stream, const AuditLine& line) {
+  const bool greeting = line.result == "error" && (line.error == "ERR" || line.error == "DENIED");
+  return greeting && streams_[stream].seen[Index(Site::kServer)].empty() &&
+         turned_away_.insert(stream).second;
 }
 
 // A server agent serves many client agents, and a client agent may try several servers. The name of

@@ -29,6 +29,8 @@ constexpr std::array<Heading, kOutcomes> kHeadings = {{
     {"discarded", "EXEC of a transaction with a denied command: the server sees DISCARD"},
     {"under another name", "unknown to one agent: renamed, of a module or a newer Redis"},
     {"reply not delivered", "the client was gone when it came"},
+    {"answered by the client agent", "by an error of its own, in place of Redis's reply"},
+    {"turned away", "Redis refused the connection: its error came before the server had a command"},
     {"in flight", "without a reply when the connection ended: it may not have reached the server"},
     {"within a gap", "that the other site's agent declares, or around its being killed"},
     {"before the other's files", "these begin later"},

@@ -41,6 +41,14 @@ std::string TellableLoginError(std::string_view text) {
          " (its text isn't shown: it may hold the password)";
 }
 
+std::string LoginTrouble(const Reply& reply) {
+  if (reply.type == Reply::Type::kError)
+    return "the login was refused: " + TellableLoginError(reply.text);
+  if (reply.type != Reply::Type::kStatus || reply.text != "OK")
+    return "the login was answered with something else than OK; is this a Redis?";
+  return {};
+}
+
 RedisClient::RedisClient(Loop& loop, const Address& address,
                          const std::vector<std::vector<std::string>>& commands,
                          const RedisClientOptions& options, Done done)
@@ -96,12 +104,8 @@ void RedisClient::OnRead(MutableBytes bytes) {
 // False: the talk is over, and this object may be gone.
 bool RedisClient::Take(Reply reply) {
   if (logging_in_) {
-    if (reply.type == Reply::Type::kError) {
-      Fail("Redis refused the login: " + TellableLoginError(reply.text));
-      return false;
-    }
-    if (reply.type != Reply::Type::kStatus || reply.text != "OK") {
-      Fail("the login was answered with something else than OK; is this a Redis?");
+    if (const std::string trouble = LoginTrouble(reply); !trouble.empty()) {
+      Fail(trouble);
       return false;
     }
     logging_in_ = false;

@@ -86,6 +86,8 @@ class RedisClient final : private SocketHandler {
 // What of Redis's error to a login may go into a log. Some errors quote what was sent ("unknown
 // command 'AUTH', with args beginning with: ..."): of any that isn't known not to, the first word.
 std::string TellableLoginError(std::string_view text);
+// What is wrong with a reply to a login, for a sentence; empty: it is +OK.
+std::string LoginTrouble(const Reply& reply);
 
 }  // namespace redwall::net
 

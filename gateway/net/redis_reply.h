@@ -18,6 +18,8 @@ struct Reply {
   std::vector<Reply> elements;  // kArray
 
   bool is_text() const { return type == Type::kString || type == Type::kStatus; }
+  // As much of the text as goes into a sentence.
+  std::string quoted() const { return text.substr(0, 256); }
 };
 
 }  // namespace redwall::net

@@ -7,8 +7,6 @@
 namespace redwall::net {
 namespace {
 
-constexpr std::size_t kMaxQuoted = 256;  // bytes of an error of Redis's that go into a sentence
-
 std::string FormatSubscribe(const std::vector<std::string>& channels) {
   std::vector<std::string> command = {"SUBSCRIBE"};
   command.insert(command.end(), channels.begin(), channels.end());
@@ -97,17 +95,14 @@ void RedisSubscriber::Take(const Reply& reply) {
 }
 
 void RedisSubscriber::TakeLogin(const Reply& reply) {
-  if (reply.type == Reply::Type::kError)
-    return Fail("the login was refused: " + TellableLoginError(reply.text));
-  if (reply.type != Reply::Type::kStatus || reply.text != "OK")
-    return Fail("the login was answered with something else than OK; is this a Redis?");
+  if (const std::string trouble = LoginTrouble(reply); !trouble.empty()) return Fail(trouble);
   state_ = State::kSubscribing;
   socket_->Write(AsBytes(request_));
 }
 
 void RedisSubscriber::TakeConfirmation(const Reply& reply) {
   if (reply.type == Reply::Type::kError)
-    return Fail("the subscription was refused: " + reply.text.substr(0, kMaxQuoted));
+    return Fail("the subscription was refused: " + reply.quoted());
   if (!IsPush(reply, "subscribe"))
     return Fail("the subscription was answered with something else; is this a Redis?");
   if (++confirmed_ < channels_) return;

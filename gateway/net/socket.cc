@@ -22,6 +22,10 @@ Socket::Handle* Socket::Handle::Make(Loop& loop, bool is_unix) {
   return made;
 }
 
+int Socket::Handle::Open(int fd) {
+  return is_unix ? uv_pipe_open(&uv.pipe, fd) : uv_tcp_open(&uv.tcp, fd);
+}
+
 void Socket::Handle::SetNoDelay() {
   if (!is_unix) uv_tcp_nodelay(&uv.tcp, 1);
 }

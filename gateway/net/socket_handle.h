@@ -14,6 +14,10 @@ struct Socket::Handle final : TurnTask {
   static Handle* Make(Loop& loop, bool is_unix);
   ~Handle() override = default;
 
+  // Takes over the descriptor of a connected socket. Not 0: libuv's number for what failed, and the
+  // descriptor is still the caller's.
+  int Open(int fd);
+
   uv_handle_t* handle() { return reinterpret_cast<uv_handle_t*>(&uv); }
   uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&uv); }
   void SetNoDelay();

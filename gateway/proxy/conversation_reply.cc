@@ -180,6 +180,7 @@ void Conversation::RefuseLongReply() {
     resp::WriteError(kTooLong, slot.answer);
     outlet_.ToClient(slot.answer);
     slot.bytes_out += slot.answer.size();
+    slot.own = true;
     FinishSlot(Result::kError, "ERR");
   }
   Fail("a reply that names nodes is longer than what may be kept of it (max_topology_reply)");
@@ -318,6 +319,7 @@ void Conversation::EndReply(const resp::ReplyScanner::Frame& frame) {
   if (is_exec && frame.type == '*' && frame.elements > 0) return EndExecHeader(frame.elements);
   // EXEC without an array has executed nothing (WATCH).
   ApplyReply(slot, !is_error && !is_exec && !(frame.type == '+' && frame.text == "QUEUED"));
+  slot.own = replaced_;
   if (replaced_) return FinishSlot(Result::kError, "ERR");
   FinishSlot(is_error ? Result::kError : Result::kOk, frame.text);
 }
@@ -381,7 +383,8 @@ void Conversation::FinishSlot(Result result, std::string_view text) {
     environment_.recorder->FinishCommand(
         slot.record,
         {result, result == Result::kError ? word : std::string_view(), slot.bytes_in,
-         slot.bytes_out, slot.first_byte_us < 0 ? -1 : slot.first_byte_us - slot.arrived_us});
+         slot.bytes_out, slot.first_byte_us < 0 ? -1 : slot.first_byte_us - slot.arrived_us,
+         slot.own});
   }
   if (IsRedis(slot)) ++answered_;
   if (slot.exec != nullptr) {

@@ -253,7 +253,7 @@ void Conversation::TakeProtocolError(const Now& now) {
     // Redis has half of this command, and will never answer it.
     Slot& slot = queue_.back();
     slot.kind = Slot::Kind::kLocal;
-    slot.closes = true;
+    slot.closes = slot.own = true;
     resp::WriteError(parser_.error(), slot.answer);
     if (!slot.silent) --awaited_;
     return;

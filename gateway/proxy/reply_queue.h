@@ -56,6 +56,7 @@ struct Slot : Effect {
   bool closes = false;    // kLocal: the connection ends behind it
   bool silent = false;    // no answer comes (CLIENT REPLY); what it does is done in its turn
   bool unproven = false;  // a silent CLIENT REPLY that Redis may yet refuse, with an answer
+  bool own = false;       // its answer is an error made here, though the command was let through
   bool queued = false;    // sent behind a MULTI: Redis is expected to answer QUEUED
   // kPubsub; 0: as many as there are subscriptions when its turn comes.
   std::uint32_t confirmations = 0;

@@ -21,7 +21,6 @@ import logging
 import random
 import re
 import sys
-import threading
 import time
 
 from redis import Redis
@@ -29,6 +28,7 @@ from redis.cluster import ClusterNode, RedisCluster
 from redis.crc import key_slot
 from redis.exceptions import AskError, ClusterDownError, ClusterError, TryAgainError
 
+from drive_place import Place, by_phase, kind_of
 from expected_values import Counter, Findings, Text
 
 SLOTS = 16384
@@ -242,34 +242,13 @@ class Worker:
         self.known[key].check(self.client.get(key))
 
 
-def kind_of(error):
-    """Its class and, of what a server said, the first word. Numbers are left out."""
-    text = str(error).rpartition("caused error: ")[2]  # in a pipeline
-    text = " ".join(text.split()[:6])
-    text = "".join("#" if c.isdigit() else c for c in text)
-    while "##" in text:
-        text = text.replace("##", "#")
-    return f"{type(error).__name__}: {text}"
-
-
-def by_phase(errors):
-    phases = collections.defaultdict(dict)
-    for (phase, kind), count in errors.items():
-        phases[phase][kind] = count
-    return phases
-
-
-class Place:
-    """What all workers share."""
+class Slots(Place):
+    """The slots, which all workers share."""
 
     def __init__(self, options):
-        self.options = options
+        super().__init__(options, PROGRESS)
         self.seed = options.get("seed", 1)
         self.tags = tags()
-        self.told = threading.Event()
-        self.lock = threading.Lock()
-        self.done = 0
-        self.phase = "start"
         workers = options.get("workers", 4)
         self.workers = [Worker(self, n, range(n, SLOTS, workers)) for n in range(workers)]
 
@@ -286,42 +265,14 @@ class Place:
         startup = [ClusterNode(host, int(port)) for host, _, port in nodes]
         return RedisCluster(startup_nodes=startup, **options)
 
-    def enough(self, operations):
-        if operations < self.options.get("count", 1000):
-            return False
-        return not self.options.get("until_told") or self.told.is_set()
-
-    def count(self):
-        with self.lock:
-            self.done += 1
-            if self.done % PROGRESS == 0:
-                print(json.dumps({"done": self.done}), flush=True)
-
-    def run(self):
-        """The result."""
-        threading.Thread(target=self._listen, daemon=True).start()
-        start = time.monotonic()
-        threads = [threading.Thread(target=worker.run) for worker in self.workers]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return {"operations": self.done, "seconds": round(time.monotonic() - start, 1)}
-
-    def _listen(self):
-        for line in sys.stdin:
-            self.phase = line.strip()
-            print(json.dumps({"phase": self.phase}), flush=True)
-        self.told.set()
-
 
 def main():
-    place = Place(json.loads(sys.argv[1]))
+    place = Slots(json.loads(sys.argv[1]))
     redirects = Redirects()
     logger = logging.getLogger("redis.cluster")
     logger.addHandler(redirects)
     logger.propagate = False
-    result = place.run()
+    result = place.work(place.workers)
     found, errors = collections.Counter(), collections.Counter()
     examples = []
     for worker in place.workers:
@@ -337,7 +288,7 @@ def main():
         "redirects": redirects.counts,
         "longest_pause_ms": round(1000 * max(w.longest_pause for w in place.workers)),
     }
-    print(json.dumps({"result": result}), flush=True)
+    place.tell(result)
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def test_a_login_comes_first_and_must_succeed(program, folder):
         check_same(lines, builtin(program))
         status, lines, said = run(program, "--password", "wrong", server.address)
         check_equal((status, lines), (1, []), "a wrong password")
-        check_in(f"{server.address}: Redis refused the login: WRONGPASS ", said, "a wrong password")
+        check_in(f"{server.address}: the login was refused: WRONGPASS ", said, "a wrong password")
         status, lines, said = run(program, server.address)
         check_equal((status, lines), (1, []), "no password")
         check_in("Redis answered COMMAND with an error: NOAUTH ", said, "no password")

@@ -21,7 +21,6 @@ its moment until every worker had been acknowledged a number that was kept}).
 import collections
 import json
 import sys
-import threading
 import time
 
 import redis
@@ -29,7 +28,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from cluster_drive import by_phase, kind_of
+from drive_place import Place, by_phase, kind_of
 
 PROGRESS = 100  # numbers
 PACE = 0.002  # seconds between two numbers of a worker
@@ -67,15 +66,11 @@ class Writer:
         raise SystemExit("sentinel_drive.py: the list can't be read at the end")
 
 
-class Place:
-    """What all workers share."""
+class Master(Place):
+    """The master that all workers write to."""
 
     def __init__(self, options):
-        self.options = options
-        self.told = threading.Event()
-        self.lock = threading.Lock()
-        self.done = 0
-        self.phase, self.moments = "start", {}
+        super().__init__(options, PROGRESS)
         self.writers = [Writer(self, number) for number in range(options.get("workers", 4))]
 
     def connect(self):
@@ -91,38 +86,6 @@ class Place:
             return sentinel.master_for(self.options["master"], **options)
         host, _, port = self.options["address"].rpartition(":")
         return redis.Redis(host, int(port), **options)
-
-    def enough(self, sent):
-        if sent < self.options.get("count", 1000):
-            return False
-        return not self.options.get("until_told") or self.told.is_set()
-
-    def count(self):
-        with self.lock:
-            self.done += 1
-            if self.done % PROGRESS == 0:
-                print(json.dumps({"done": self.done}), flush=True)
-
-    def listen(self):
-        for line in sys.stdin:
-            self.phase, *moment = line.split()
-            if moment:
-                self.moments[self.phase] = float(moment[0])
-            with self.lock:
-                print(json.dumps({"phase": line.strip()}), flush=True)
-        self.told.set()
-
-    def run(self):
-        """The result."""
-        threading.Thread(target=self.listen, daemon=True).start()
-        start = time.monotonic()
-        threads = [threading.Thread(target=writer.run) for writer in self.writers]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        result = {"operations": self.done, "seconds": round(time.monotonic() - start, 1)}
-        return result | self.judge()
 
     def judge(self):
         sums, errors = collections.Counter(), collections.Counter()
@@ -146,5 +109,11 @@ class Place:
         }
 
 
+def main():
+    master = Master(json.loads(sys.argv[1]))
+    result = master.work(master.writers)
+    master.tell(result | master.judge())
+
+
 if __name__ == "__main__":
-    print(json.dumps({"result": Place(json.loads(sys.argv[1])).run()}), flush=True)
+    main()

@@ -1,18 +1,20 @@
 """Goal: the agents behave as services: --daemon with a pidfile that is there when the parent ends
 and gone when the agent is, -u gives up root and is refused where there is none, the log in JSON,
--F, the standard streams.
+-F, the standard streams; too few file descriptors.
 """
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
 
 import scenario  # noqa: F401, finds tests/support
+from footprint import sanitized
 from harness import run_tests, stay_root_out
 from processes import binary, check, check_equal, free_port, wait_until
-from wire import Wire
+from wire import Wire, encode
 
 
 def alive(pid):
@@ -239,6 +241,38 @@ def test_closed_standard_streams_do_no_harm(scene):
     finally:
         popen.kill()
         popen.wait()
+
+
+def test_without_descriptors_newcomers_wait_and_the_others_are_served(scene):
+    """It says at the start that there are too few of them."""
+    few = 64
+
+    def with_few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (few // 2, few))
+
+    pair = scene.pair(scene.redis())
+    client = scene.agent(
+        *("client", "-s", "127.0.0.1:0", "-t", pair.server_address, "-k", pair.key, "-n", 500),
+        preexec_fn=with_few,
+    )
+    client.wait_for_log(rf"have {few} file descriptors, and it needs \d+ .*: 500 for clients")
+    if sanitized(
+        client
+    ):  # it asks by a pipe whether memory is there, for which it has no descriptor
+        return
+    address = client.addresses()[0]
+    first = scene.wire(address)
+    check_equal(first.call("PING"), b"+PONG\r\n", "PING of the first client")
+    crowd = [scene.wire(address) for _ in range(2 * few)]
+    client.wait_for_log("has to wait: too many open files")
+    for wire in crowd:
+        wire.send(encode("PING"))
+    check_equal(first.call("PING"), b"+PONG\r\n", "PING in a crowd")
+    for wire in crowd:  # those that came first have places, and make room
+        check_equal(wire.replies(1), [b"+PONG\r\n"], "PING of one in the crowd")
+        wire.close()
+    check("file descriptors" not in pair.client.log(), "a warning where there are enough")
+    client.check_sound()
 
 
 if __name__ == "__main__":

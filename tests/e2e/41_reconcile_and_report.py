@@ -10,8 +10,11 @@ import signal
 import time
 
 import scenario  # noqa: F401, finds tests/support
+from cluster import Cluster
+from footprint import MB
 from harness import read_audit, run_tests
 from processes import check, check_equal, check_in
+from route_pair import RoutePair, cluster_route, node_ports
 from wire import encode
 
 DENY = {
@@ -137,6 +140,51 @@ def test_a_tunnel_that_is_cut_makes_no_difference(scene):
     events = {r["event"] for r in read_audit(pair.client_audit, select=lambda r: "event" in r)}
     check_in("tunnel-resumed", events, "events of a tunnel that was cut")
     check_clean(scene, pair.client_audit, pair.server_audit)
+
+
+def test_errors_that_do_not_come_from_redis_make_no_difference(scene):
+    """Of the client agent: a node without a port, half a command. Of Redis before it has a command:
+    there is no place for one more client. Of the server agent: it can't reach Redis."""
+    cluster = Cluster(scene)
+    full = scene.redis(options=["--maxclients", "4", "--requirepass", "pw"])
+    away = scene.redis("away")
+    secret = scene.write("redis-password", "pw")
+    routes = {
+        **cluster_route(scene, cluster),
+        "full": {"redis": full.address, "password_file": secret},
+        "away": {"redis": away.address},
+    }
+    listeners = [{"route": "orders", "node_ports": node_ports(1)}]
+    listeners += [{"route": "full"}, {"route": "away"}]
+    pair = RoutePair(scene, routes, listeners, audit=True)
+    with scene.wire(pair.fronts[0]) as wire:
+        check_in(b"no local port", wire.call("CLUSTER", "SLOTS"), "CLUSTER SLOTS")
+        large = encode("SET", "a", "v" * MB, "EX", "1")
+        half = large[: large.rindex(b"$2\r\n")]  # from EX on
+        wire.send(half + b"$" + b"1" * 70000)
+        check_in(b"too big bulk count string", wire.rest(), "what a broken command got")
+    wires = []
+    for _ in range(10):
+        wires.append(scene.wire(pair.fronts[1]))
+        wires[-1].send(encode("GET", "a") + encode("GET", "b"))
+    answers = [wire.exactly(1) for wire in wires]
+    check_equal(set(answers), {b"$", b"-"}, "how answers begin where Redis is full")
+    away.kill()
+    with scene.wire(pair.fronts[2]) as wire:
+        wire.send(encode("GET", "a"))
+        check_in(b"-LOADING redwall", wire.rest(), "what a client gets where Redis is away")
+    for wire in wires:
+        wire.close()
+    stop(pair)
+    text = check_clean(scene, pair.client_audit, pair.server_audit)
+    check_equal(number_of(text, "answered by the client agent"), 2, f"errors of its own: {text}")
+    check(number_of(text, "turned away") <= answers.count(b"-"), f"turned away: {text}")
+    lines = read_lines(pair.client_audit)
+    at = index_of(lines, lambda record: record.get("own"))
+    record = {k: v for k, v in json.loads(lines[at]).items() if k != "own"}
+    forged = b"".join(lines[:at] + [json.dumps(record).encode() + b"\n"] + lines[at + 1 :])
+    status, text = reconcile(scene, scene.write("forged.jsonl", forged), pair.server_audit)
+    check_equal((status, number_of(text, "differs")), (1, 1), f"without the mark: {text}")
 
 
 def test_what_is_taken_out_is_named(scene):

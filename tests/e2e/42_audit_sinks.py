@@ -253,7 +253,7 @@ def test_credentials_and_refusals_of_the_streams_redis(scene):
     wait_until(lambda: len(entries(admin, "server")) > 800, "lines after the right was given back")
     admin.execute_command("ACL", "SETUSER", "audit", "resetpass", ">" + SECRET + "2")
     site.load(400)
-    site.server.wait_for_log(r"Redis refused the login: WRONGPASS")
+    site.server.wait_for_log(r"the login was refused: WRONGPASS")
     admin.execute_command("ACL", "SETUSER", "audit", "nopass")
     site.end()
     for side, gaps in check_nothing_is_silent(site, admin, again=False):

@@ -12,10 +12,11 @@ import scenario  # noqa: F401, finds tests/support
 from cluster import Cluster, slot_of
 from drives import redis_py_on_cluster
 from harness import run_tests
-from processes import SHARE, check, check_equal, check_in, wait_until
+from processes import SHARE, check, check_equal, check_few_lines, check_in, wait_until
 from route_pair import single_pair
 from wire import encode
 
+CROWD = 100  # clients
 OPERATIONS = 1500 // SHARE  # of a drive, between two events
 NAMES = [f"name:{number}" for number in range(300)]
 
@@ -295,6 +296,25 @@ def test_while_a_master_dies(scene):
     check_equal(result["findings"]["wrong"], 0, f"wrong answers: {result['examples']}")
     errors = {p: e for p, e in result["errors"].items() if p not in ("away", "recovery")}
     check_equal(errors, {}, "errors when all was well")
+    pair.check_sound()
+
+
+def test_many_clients_that_lose_a_node_make_few_lines(scene):
+    cluster, pair, _ = start(scene)
+    master = cluster.masters()[0]
+    crowd = [scene.wire(pair.fronts[0]) for _ in range(CROWD)]
+    for wire in crowd:
+        wire.send(encode("BLPOP", cluster.key_of(master), "0"))
+    wait_until(
+        lambda: master.call("CLIENT", "LIST").count("cmd=blpop") == CROWD,
+        "all to wait at one node",
+    )
+    cluster.kill(master)
+    for wire in crowd:
+        check_equal(wire.rest(), b"", "what a client got that waited at a node that died")
+    pair.server.wait_for_log("a client was disconnected: .* node of the cluster")
+    for agent in (pair.server, pair.client):
+        check_few_lines(agent, "disconnected")
     pair.check_sound()
 
 

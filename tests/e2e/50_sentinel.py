@@ -14,11 +14,12 @@ from redis.sentinel import Sentinel
 import scenario  # noqa: F401, finds tests/support
 from drives import writers
 from harness import run_tests
-from processes import SHARE, check, check_equal, wait_until
+from processes import SHARE, check, check_equal, check_few_lines, wait_until
 from route_pair import RoutePair, node_ports
 from sentinels import Sentinels
 from wire import Closed, encode
 
+CROWD = 100  # clients
 NUMBERS = 800 // SHARE  # of the writers, between two events
 
 
@@ -103,6 +104,19 @@ def test_connections_to_the_old_master_are_closed(scene):
     client = scene.client(pair.fronts[0])
     check_equal(client.exists("half"), 0, "the transaction that was cut")
     check_equal(client.set("a", "b"), True, "SET at the new master")
+    pair.check_sound()
+
+
+def test_many_clients_of_the_old_master_make_few_lines(scene):
+    watched, pair = start(scene)
+    crowd = [scene.wire(pair.fronts[0]) for _ in range(CROWD)]
+    for wire in crowd:
+        check_equal(wire.call("PING"), b"+PONG\r\n", "PING")
+    watched.failover()
+    for wire in crowd:
+        check_equal(end_of(wire), b"", "what an idle connection got")
+    for agent in (pair.server, pair.client):
+        check_few_lines(agent, "disconnected")
     pair.check_sound()
 
 

@@ -1,6 +1,6 @@
 """Goal: a route of raw TCP carries any protocol as it is: the server may speak first, each side may
 end its half alone, large amounts go both ways at once in bounded memory, TLS passes untouched; and
-the audit tells each connection with its bytes.
+the audit tells each connection's beginning, and its end with its bytes.
 
 tests/compat/mariadb_client.py does it with a real database.
 """
@@ -238,23 +238,49 @@ def test_a_reader_that_does_not_read(scene):
     pair.check_sound()
 
 
+def is_event(name):
+    return lambda record: record.get("event") == name
+
+
+def sock_name(sock):
+    return "{}:{}".format(*sock.getsockname())
+
+
 def test_the_audit_tells_each_connection_with_its_bytes(scene):
     def handler(sock):
         exactly(sock, 12345)
         sock.sendall(b"y" * 678)
 
     service, pair, front = start(scene, handler, audit=True)
-    for _ in range(3):
+    paths = (pair.server_audit, pair.client_audit)
+    for number in range(3):
         sock = dial(scene, front)
+        for path in paths:  # while nothing has ended it
+            opened = read_audit(path, number + 1, is_event("connection-open"))
+            ended = [
+                record["stream"] for record in read_audit(path, number, is_event("connection"))
+            ]
+            check(opened[-1]["stream"] not in ended, f"the end of what is open: {ended}")
+            check_equal(opened[-1].get("client"), sock_name(sock), "the client")
         sock.sendall(b"x" * 12345)
         check_equal(len(read_all(sock)), 678, "bytes from the server")
         sock.close()
     service.check_done()
-    for path in (pair.server_audit, pair.client_audit):
-        records = read_audit(path, 3, lambda record: record.get("bytes_in") == 12345)
+    for path in paths:
+        records = read_audit(path, 3, is_event("connection"))
+        check_equal(
+            [record["bytes_in"] for record in records], [12345] * 3, "bytes from the client"
+        )
         check_equal([record["bytes_out"] for record in records], [678] * 3, "bytes to the client")
         check_equal({record.get("route") for record in records}, {"raw"}, "the route")
         check_equal(len({record["stream"] for record in records}), 3, "streams")
+        opened = read_audit(path, select=is_event("connection-open"))
+        for name in ("session", "stream", "identity", "route", "client"):
+            check_equal(
+                [record[name] for record in records],
+                [record[name] for record in opened],
+                f"{name} at the end and at the beginning",
+            )
     pair.check_sound()
 
 

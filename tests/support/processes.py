@@ -79,6 +79,13 @@ _given_ports = set()
 _random = random.Random(os.getpid() ^ time.time_ns())
 
 
+def check_few_lines(process, word):
+    """Its log doesn't have a line with `word` for each of many clients. What it limits is logged
+    once in ten seconds, which a test may last."""
+    lines = [line for line in process.log().splitlines() if word in line]
+    check(len(lines) <= 6, f"{process.name} has logged {len(lines)} lines with {word!r}: {lines}")
+
+
 def free_port():
     """A TCP port that nobody listens on. From below the range that outgoing connections take theirs
     from, so that it is still free when an agent is started again."""

@@ -223,7 +223,7 @@ TEST_CASE("It logs in first, and a refused login adds nothing until another one 
   REQUIRE(change);
   CHECK(!change->well);
   CHECK(change->sentence == scene.redis->address() +
-                                ": Redis refused the login: WRONGPASS invalid username-password "
+                                ": the login was refused: WRONGPASS invalid username-password "
                                 "pair");
   scene.sink->ReplaceLogin(crypto::Secret::CopyOf(AsBytes(kAuth)));
   scene.RunUntil([&] { return scene.Seqs().size() == 1; });

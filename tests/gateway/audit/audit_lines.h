@@ -23,6 +23,8 @@ struct LineFacts {
   std::uint64_t stream = 1;
   std::string session = "aa", identity = "site-a";
   std::int64_t us = 100;
+  std::string error = "NOPERM";
+  bool own = false;
 };
 
 // Lines of one agent, numbered as they are added.
@@ -47,7 +49,8 @@ class AuditText {
     AppendString(facts.key, 1000, text_);
     text_ += R"(],"argc":3,"bytes_in":30,"bytes_out":5,"decision":")" + facts.decision +
              R"(","rule":"r1","result":")" + facts.result + "\"";
-    if (facts.result == "error") text_ += R"(,"error":"NOPERM")";
+    if (facts.result == "error") text_ += R"(,"error":")" + facts.error + '"';
+    if (facts.own) text_ += ",\"own\":true";
     text_ += ",\"us\":" + (facts.us < 0 ? "null" : std::to_string(facts.us)) + "}\n";
     return *this;
   }

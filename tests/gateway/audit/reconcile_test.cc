@@ -196,6 +196,65 @@ TEST_CASE("a killed agent's last commands are explained, earlier ones are not") 
   }
 }
 
+TEST_CASE("an error of the client agent's own takes the place of whatever Redis answered") {
+  for (const char* redis : {"ok", "error", "none"}) {
+    CAPTURE(redis);
+    Sites sites;
+    sites.client.Command({.result = "error", .error = "ERR", .own = true});
+    sites.server.Command({.result = redis});
+    sites.Stop(9 * kSecond);
+    CheckOnly(sites.Run(), Outcome::kOwnError);
+  }
+  // All else is still compared, and the server's word for it counts nothing.
+  for (const bool at_server : {false, true}) {
+    Sites sites;
+    sites.client.Command({.result = "error", .own = !at_server});
+    sites.server.Command({.key = at_server ? "k" : "other", .own = at_server});
+    sites.Stop(9 * kSecond);
+    CheckOnly(sites.Run(), Outcome::kDiffers);
+  }
+}
+
+TEST_CASE("turned away: one error for a connection of which the server had nothing") {
+  const auto outcome = [](const std::string& error, bool server_had_some, std::size_t errors,
+                          Outcome expected) {
+    Sites sites;
+    sites.Both({.n = 1, .at_us = 1 * kSecond, .stream = server_had_some ? 3U : 1U});
+    for (std::uint64_t n = 2; n < 2 + errors; ++n)
+      sites.client.Command(
+          {.n = n, .at_us = 2 * kSecond, .result = "error", .stream = 3, .error = error});
+    sites.Both({.n = 9, .at_us = 3 * kSecond});
+    sites.Stop(9 * kSecond);
+    const Reconciliation done = sites.Run();
+    INFO(Describe(done));
+    CHECK(done.count(expected) == 1);
+    CHECK(done.clean() == (expected == Outcome::kTurnedAway));
+  };
+  outcome("ERR", false, 1, Outcome::kTurnedAway);
+  outcome("DENIED", false, 1, Outcome::kTurnedAway);
+  outcome("WRONGTYPE", false, 1, Outcome::kMissingAtServer);
+  outcome("ERR", true, 1, Outcome::kMissingAtServer);
+  outcome("ERR", false, 2, Outcome::kMissingAtServer);
+}
+
+TEST_CASE("EXEC that the server sees as DISCARD: aborted, or refused in other words") {
+  const auto outcome = [](const LineFacts& exec, const LineFacts& discard, Outcome expected) {
+    Sites sites;
+    sites.client.Command(exec);
+    sites.server.Command(discard);
+    sites.Stop(9 * kSecond);
+    CheckOnly(sites.Run(), expected);
+  };
+  const LineFacts discarded{.cmd = "discard"};
+  const LineFacts refused{.cmd = "discard", .result = "error", .error = "ERR"};
+  const LineFacts aborted{.cmd = "exec", .result = "error", .error = "EXECABORT"};
+  const LineFacts failed{.cmd = "exec", .result = "error", .error = "ERR"};
+  outcome(aborted, discarded, Outcome::kDiscarded);
+  outcome(failed, refused, Outcome::kDiscarded);
+  outcome(failed, discarded, Outcome::kDiffers);
+  outcome({.cmd = "exec"}, discarded, Outcome::kDiffers);
+}
+
 TEST_CASE("in flight: without a reply at its connection's end, and only there") {
   Sites sites;
   sites.Both({.n = 1, .at_us = 1 * kSecond});

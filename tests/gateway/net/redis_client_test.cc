@@ -230,12 +230,12 @@ TEST_CASE("The commands wait for the login to succeed") {
 TEST_CASE("A login that Redis refuses is an error with Redis's words, and nothing is asked") {
   Scene wrong(Answer(kAuth, "-WRONGPASS invalid username-password pair or user is disabled.\r\n"));
   CHECK(wrong.Error({{"PING"}}, WithLogin()) ==
-        "Redis refused the login: WRONGPASS invalid username-password pair or user is disabled.");
+        "the login was refused: WRONGPASS invalid username-password pair or user is disabled.");
   CHECK(wrong.peers.at(0)->received() == kAuth);
 
   Scene wordy(Answer(kAuth, "-NOPERM " + std::string(10000, 'x') + "\r\n"));
   CHECK(wordy.Error({{"PING"}}, WithLogin()) ==
-        "Redis refused the login: NOPERM " + std::string(249, 'x'));
+        "the login was refused: NOPERM " + std::string(249, 'x'));
   for (const char* answer : {"+PONG\r\n", "$2\r\nOK\r\n", ":1\r\n", "*0\r\n", "$-1\r\n"}) {
     CAPTURE(answer);
     Scene odd(Answer(kAuth, answer));
@@ -248,7 +248,7 @@ TEST_CASE("An error to a login that quotes what was sent isn't quoted") {
   Scene renamed(
       Answer(kAuth, "-ERR unknown command 'AUTH', with args beginning with: 'secret' \r\n"));
   CHECK(renamed.Error({{"PING"}}, WithLogin()) ==
-        "Redis refused the login: ERR unknown command (is AUTH renamed there?)");
+        "the login was refused: ERR unknown command (is AUTH renamed there?)");
   for (const char* text : {"ERR unknown user or 'secret'", "secret", "SECRET-SECRET no", "", " s",
                            "ERR secret", "ERR unknown subcommand 'secret'"}) {
     CAPTURE(text);

@@ -97,6 +97,36 @@ TEST_CASE("Of a reply that was rewritten the length is recorded that the client 
   CHECK(none.starts_with("-ERR redwall: "));
   CHECK(lines[5]["error"] == "ERR");
   CHECK(lines[5]["bytes_out"] == none.size());
+  CHECK(lines[5]["own"] == true);
+  for (std::size_t i = 0; i < 5; ++i) CHECK(!lines[i].contains("own"));
+}
+
+TEST_CASE("An error that takes the place of Redis's answer is marked, a denial isn't") {
+  FakeNodes nodes(1);
+  const TopologyRewriter rewriter(nodes, {}, NodeKind::kRedis);
+  ConversationLimits limits;
+  limits.max_topology_reply = 100;
+  AuditedSite too_long({.policy = kNoWipes, .limits = limits, .topology = &rewriter});
+  too_long->Request(kFlush + Wire({"CLUSTER", "NODES"}));
+  too_long->Reply(Bulk(std::string(200, 'x')));
+  const auto lines = too_long.Lines();
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0]["error"] == "NOPERM");
+  CHECK(!lines[0].contains("own"));
+  CHECK(lines[1]["error"] == "ERR");
+  CHECK(lines[1]["own"] == true);
+
+  AuditedSite broken;
+  broken->Request(kGet + "*5\r\n$3\r\nSET\r\n$1\r\na\r\n$100000\r\n" + std::string(100000, 'v') +
+                      "\r\n$" + std::string(66000, '1'),
+                  1000);
+  broken->Reply("$-1\r\n");
+  const auto halves = broken.Lines();
+  REQUIRE(halves.size() == 2);
+  CHECK(!halves[0].contains("own"));
+  CHECK(halves[1]["cmd"] == "set");
+  CHECK(halves[1]["error"] == "ERR");
+  CHECK(halves[1]["own"] == true);
 }
 
 TEST_CASE("What is unanswered when the connection ends is recorded as such") {
