@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/fnv.h"
 #include "gateway/proxy/cluster_join.h"
 #include "gateway/proxy/cluster_router.h"
 #include "gateway/proxy/fold.h"
@@ -17,11 +18,8 @@ namespace {
 // A number for a master that stays the same as long as its address does; never 0, so that no cursor
 // but the first is "0".
 std::uint32_t HashOf(const ClusterNode& node) {
-  std::uint32_t hash = 2166136261u;
-  const auto add = [&hash](unsigned char byte) { hash = (hash ^ byte) * 16777619u; };
-  for (const char c : node.host) add(static_cast<unsigned char>(c));
-  add(static_cast<unsigned char>(node.port >> 8));
-  add(static_cast<unsigned char>(node.port & 0xff));
+  const char port[] = {static_cast<char>(node.port >> 8), static_cast<char>(node.port & 0xff)};
+  const std::uint32_t hash = Fnv1a({port, sizeof(port)}, Fnv1a(node.host));
   return std::max(1u, (hash ^ (hash >> 24)) % kScanMasters);
 }
 

@@ -7,12 +7,13 @@ tests/compat/cluster_clients.py and by end-to-end scenarios.
 Reads and writes keys of all slots, each key by one worker: so it knows what must be in there
 (expected_values.py). `count`: operations a worker; with `"until_told": true` it goes on after them
 until its standard input ends. Also: password, timeout (seconds of an answer), and with `"single":
-true` it uses an ordinary client, for an endpoint that hides the cluster. A line on its input
+true` it uses an ordinary client, for an endpoint that hides the cluster; with `"redis_cli": true`
+it is redis-cli -c that does each command, of those that have one answer. A line on its input
 begins a phase of that name (the first one is "start"). It writes lines of JSON: {"done":
 operations} now and then, {"phase": name}, and at the end {"result": {...}}: operations, seconds,
 slots (how many were used), findings, examples, errors ({phase: {kind: count}}, where the client
-gave up), redirects (by kind: the client dealt with them), longest_pause_ms (of a worker without an
-answer).
+gave up), redirects (by kind: the client dealt with them), redirected_to (addresses that redis-cli
+was sent to), longest_pause_ms (of a worker without an answer).
 """
 
 import collections
@@ -30,6 +31,7 @@ from redis.exceptions import AskError, ClusterDownError, ClusterError, TryAgainE
 
 from drive_place import Place, by_phase, kind_of
 from expected_values import Counter, Findings, Text
+from redis_cli_client import RedisCli
 
 SLOTS = 16384
 PROGRESS = 500  # operations
@@ -106,6 +108,9 @@ class Worker:
             self.script,
             self.transaction,
         ]
+        if isinstance(self.client, RedisCli):
+            self.steps = [self.set_and_get, self.increment, self.several, self.script]
+            self.retries = self.client.redirects
 
     def run(self):
         """Until the place says that it is enough."""
@@ -120,6 +125,8 @@ class Worker:
             self.place.count()
         for key in list(self.known):
             self.attempt(self.read_again, key)
+        if isinstance(self.client, RedisCli):
+            self.client.close()
 
     def attempt(self, step, what):
         """True where the step was answered, rightly or not."""
@@ -259,6 +266,8 @@ class Slots(Place):
             "socket_timeout": self.options.get("timeout", 10),
         }
         nodes = [address.rpartition(":") for address in self.options["nodes"]]
+        if self.options.get("redis_cli"):
+            return RedisCli(nodes[0][0], nodes[0][2], self.options.get("timeout", 10))
         if self.options.get("single"):
             host, _, port = nodes[0]
             return SingleClient(host, int(port), **options)
@@ -274,18 +283,20 @@ def main():
     logger.propagate = False
     result = place.work(place.workers)
     found, errors = collections.Counter(), collections.Counter()
-    examples = []
+    examples, redirected_to = [], set()
     for worker in place.workers:
         found.update(worker.findings.counts)
         errors.update(worker.errors)
         redirects.counts.update(worker.retries)
         examples += worker.findings.examples
+        redirected_to |= getattr(worker.client, "redirected_to", set())
     result |= {
         "slots": len(set().union(*(worker.used for worker in place.workers))),
         "findings": found,
         "examples": examples[:10],
         "errors": by_phase(errors),
         "redirects": redirects.counts,
+        "redirected_to": sorted(redirected_to),
         "longest_pause_ms": round(1000 * max(w.longest_pause for w in place.workers)),
     }
     place.tell(result)

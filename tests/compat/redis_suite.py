@@ -81,6 +81,7 @@ CLUSTER_TESTS = {
 # Tests of "three" that leave a node in a state in which no further one can be run.
 CLUSTER_SKIPPED = {
     "/script timeout": "a script without keys keeps its own node busy, not the transaction's",
+    "/^MONITOR ": "it shows the commands of one node",
     "/^Keyspace notifications:": "each node tells of its own keys, to those subscribed there",
 }
 # Units that stop at the first of their tests, as all of them need it.

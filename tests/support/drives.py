@@ -74,6 +74,11 @@ def redis_py_on_cluster(scene, nodes, **options):
     return Drive(scene, "redis-py", command, {"nodes": nodes, "count": 0, **options})
 
 
+def redis_cli_on_cluster(scene, nodes, **options):
+    """redis-cli -c at work, a process a worker, beginning at the first of the nodes."""
+    return redis_py_on_cluster(scene, nodes, redis_cli=True, **options)
+
+
 def ioredis_on_cluster(scene, nodes, node_modules, module="ioredis", **options):
     """ioredis's Cluster at work; where its packages are, tests/compat/node_clients.py knows."""
     command = ["node", COMPAT / "node" / "ioredis_cluster_drive.js"]
