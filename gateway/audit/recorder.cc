@@ -37,7 +37,6 @@ bool Recorder::Wants(const policy::AuditSettings& settings, const policy::Reques
 
 void Recorder::BeginCommand(const policy::AuditSettings& settings, const CommandStart& start,
                             std::string& pending) const {
-  pending.clear();
   AppendStart(timestamp_.Format(start.wall_us), options_.side, options_.agent, settings, start,
               pending);
 }

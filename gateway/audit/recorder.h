@@ -47,10 +47,10 @@ class Recorder {
   bool Wants(const policy::AuditSettings& settings, const policy::Request& request,
              const policy::Decision& decision) const;
 
-  // Replaces `pending` with the first part of the line. Precondition: enabled().
+  // Appends the first part of the line to `pending`. Precondition: enabled().
   void BeginCommand(const policy::AuditSettings& settings, const CommandStart& start,
                     std::string& pending) const;
-  // Adds the line. `pending` is what BeginCommand made.
+  // Adds the line. `pending` is what BeginCommand appended.
   void FinishCommand(std::string_view pending, const CommandEnd& end);
 
   void Record(const Event& event);

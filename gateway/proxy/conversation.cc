@@ -78,7 +78,6 @@ void Conversation::GiveMemoryBack() {
       std::remove_reference_t<decltype(buffer)>().swap(buffer);
   };
   trim(scratch_);
-  trim(record_);
   trim(keys_);
   if (withheld_.empty()) trim(withheld_);
   if (parser_.between_commands()) static_cast<void>(parser_.Parse({}));  // a large table

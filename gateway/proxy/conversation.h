@@ -34,6 +34,7 @@
 #include "gateway/policy/policy.h"
 #include "gateway/proxy/claim.h"
 #include "gateway/proxy/passage.h"
+#include "gateway/proxy/pending_records.h"
 #include "gateway/proxy/pubsub_state.h"
 #include "gateway/proxy/reply_queue.h"
 #include "gateway/proxy/topology_rewriter.h"
@@ -244,8 +245,7 @@ class Conversation final : public Passage {
   std::string held_;          // requests that aren't whole yet, or wait while paused_
   std::string_view forward_;  // of the current input: contiguous bytes that are to be forwarded
   std::string scratch_;       // rewritten commands, error texts
-  std::string
-      record_;  // the audit line of the command in hand; a member so that its memory is kept
+  PendingRecords records_;    // at hand: of the command at hand
   std::vector<resp::KeyRef> keys_;
   Intake intake_ = Intake::kCommands;
   std::uint64_t number_ = 0;  // of the last request

@@ -377,14 +377,15 @@ void Conversation::FlushReplies() {
 // is recorded.
 void Conversation::FinishSlot(Result result, std::string_view text) {
   const Slot& slot = queue_.front();
-  if (!slot.record.empty()) {
+  if (slot.record_size > 0) {
     const std::string_view word =
         text.substr(0, std::min(text.find_first_of(" \r\n"), text.size()));
     environment_.recorder->FinishCommand(
-        slot.record,
+        records_.front(slot.record_size),
         {result, result == Result::kError ? word : std::string_view(), slot.bytes_in,
          slot.bytes_out, slot.first_byte_us < 0 ? -1 : slot.first_byte_us - slot.arrived_us,
          slot.own});
+    records_.Pop(slot.record_size);
   }
   if (IsRedis(slot)) ++answered_;
   if (slot.exec != nullptr) {

@@ -234,7 +234,7 @@ void Conversation::TakeBody(std::string_view piece, bool end) {
 // before: replies, messages, invalidations. What Redis wouldn't mind (a limit of ours) is answered
 // here.
 void Conversation::TakeProtocolError(const Now& now) {
-  record_.clear();
+  static_cast<void>(records_.Begin());
   const bool amid = std::exchange(intake_, Intake::kClosed) == Intake::kStreaming;
   const bool has_slot = std::exchange(streams_slot_, false);
   failure_ = parser_.error();
@@ -300,12 +300,12 @@ bool Conversation::Examine(const policy::Request& request, std::size_t bytes, co
     decision.action = decision.would = policy::Action::kDeny;
     decision.rule = "audit";
   }
-  record_.clear();
+  static_cast<void>(records_.Begin());
   if (recorder.enabled() && recorder.Wants(*decision.audit, request, decision)) {
     recorder.BeginCommand(*decision.audit,
                           {subject_, number_, user_.granted(), db_.value(), client_name_.value(),
                            request, decision, now.wall_us, &audit_text_},
-                          record_);
+                          records_.Begin());
   }
   if (decision.action == policy::Action::kAllow) return true;
   if (request.info == nullptr && environment_.unknown != nullptr)
@@ -345,14 +345,14 @@ void Conversation::PushLocal(std::string_view text, LocalAnswer how, std::size_t
   slot.first_byte_us = now.mono_us;
   slot.bytes_in = bytes;
   resp::WriteError(text, slot.answer);
-  slot.record.swap(record_);
+  slot.record_size = records_.Keep();
 }
 
 void Conversation::FinishUnanswered(std::size_t bytes) {
-  if (record_.empty()) return;
-  environment_.recorder->FinishCommand(record_,
+  if (records_.at_hand().empty()) return;
+  environment_.recorder->FinishCommand(records_.at_hand(),
                                        {audit::CommandEnd::Result::kNone, {}, bytes, 0, -1});
-  record_.clear();
+  static_cast<void>(records_.Begin());
 }
 
 // An allowed command: its slot, and what it does to the connection's state.
@@ -390,7 +390,7 @@ void Conversation::Admit(const resp::Command& command, const resp::CommandInfo* 
     slot.topology = topology;
     slot.arrived_us = now.mono_us;
     slot.bytes_in = bytes;
-    slot.record.swap(record_);
+    slot.record_size = records_.Keep();
     NoteEffects(command, verb, slot);
     if (mode != ReplyMode::kUnchanged) slot.number = static_cast<std::int64_t>(mode);
     if (silent && slot.kind == Slot::Kind::kPubsub) loose_until_ = awaited_ + 1;

@@ -6,16 +6,8 @@ namespace redwall::proxy {
 namespace {
 
 constexpr std::size_t kFirstSize = 4;
-constexpr std::size_t kKeepSlots = 32;  // a longer queue gives its memory back when it runs empty
-constexpr std::size_t kKeepString = 1024;  // likewise a slot's strings, bytes
-
-void Clear(std::string& text) {
-  if (text.capacity() > kKeepString) {
-    std::string().swap(text);
-  } else {
-    text.clear();
-  }
-}
+constexpr std::size_t kKeepSlots = 128;  // a longer queue gives its memory back when it runs empty
+constexpr std::size_t kKeepString = 1024;  // likewise a slot's answer, bytes
 
 }  // namespace
 
@@ -27,12 +19,11 @@ Slot& ReplyQueue::Push() {
     head_ = 0;
   }
   Slot& slot = slots_[(head_ + size_++) & (slots_.size() - 1)];
-  std::string answer = std::move(slot.answer), record = std::move(slot.record);
-  Clear(answer);
-  Clear(record);
+  std::string answer = std::move(slot.answer);
   slot = Slot{};
+  if (answer.capacity() > kKeepString) return slot;
+  answer.clear();
   slot.answer = std::move(answer);
-  slot.record = std::move(record);
   return slot;
 }
 

@@ -67,8 +67,8 @@ struct Slot : Effect {
   std::int64_t first_byte_us = -1;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
-  std::string answer;  // kLocal, kAborted
-  std::string record;  // the audit line's beginning; empty: not recorded
+  std::string answer;           // kLocal, kAborted
+  std::size_t record_size = 0;  // of the audit line's beginning, bytes; 0: not recorded
 };
 
 class ReplyQueue {

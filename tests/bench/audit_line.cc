@@ -35,6 +35,7 @@ struct Command {
         settings, {subject, n, "app", 0, "my-client", request.get(), decision, now.wall_us, &text},
         pending);
     recorder.FinishCommand(pending, end);
+    pending.clear();
   }
 };
 

@@ -35,12 +35,13 @@ struct Harness {
 
   void Command(const policy::Request& request, const AuditSettings& settings = kFull,
                const Decision& decision = kAllowed, const CommandEnd& end = {}) {
-    std::string pending = "what an earlier command left here";
+    std::string pending = "what another command has here";
+    const std::size_t from = pending.size();
     recorder.BeginCommand(
         settings,
         CommandStart{subject, 7, "app", 2, "my client", request, decision, 1709251199000001},
         pending);
-    recorder.FinishCommand(pending, end);
+    recorder.FinishCommand(std::string_view(pending).substr(from), end);
   }
   // Each line must be JSON of its own.
   std::vector<Json> Lines() {
