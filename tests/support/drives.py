@@ -34,9 +34,12 @@ class Drive(Process):
         return max((line["done"] for line in self.lines() if "done" in line), default=0)
 
     def wait_done(self, more):
-        """Until it has done about so many operations more."""
-        goal = self.done() + more
-        self._wait(lambda: self.done() >= goal, f"{self.name} to do {more} operations")
+        """Until it has done about so many operations more: as long as it goes on at all."""
+        done = self.done()
+        goal = done + more
+        while done < goal:
+            self._wait(lambda known=done: self.done() > known, f"{self.name} to go on")
+            done = self.done()
 
     def phase(self, name):
         """From here on its errors are counted under this name."""
