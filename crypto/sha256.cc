@@ -10,8 +10,8 @@ namespace {
 
 unsigned char* Raw(Sha256Hash& hash) { return reinterpret_cast<unsigned char*>(hash.data()); }
 
-// A context that knows its algorithm, so that a hash neither looks it up nor allocates. Null:
-// libcrypto hasn't got it.
+// A context that knows its algorithm, so that a hash doesn't look it up. (OpenSSL 3.0 allocates
+// some hundred bytes for each hash all the same.) Null: libcrypto hasn't got it.
 class Context {
  public:
   Context() {

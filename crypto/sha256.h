@@ -16,7 +16,7 @@ namespace redwall::crypto {
 using Sha256Hash = std::array<std::byte, 32>;
 
 // Cannot fail. Safe to call from any thread: each has a context of its own, which its first call
-// makes and its end frees; no other call allocates.
+// makes and its end frees.
 Sha256Hash Sha256(ByteView bytes);
 
 }  // namespace redwall::crypto
