@@ -19,7 +19,7 @@ NoiseResult<std::size_t> CipherState::EncryptWithAd(ByteView ad, MutableBytes bu
   if (!has_key()) return plaintext_size;
   if (buffer.size() - plaintext_size < kTagSize) return NoiseError::kMessageTooLong;
   if (nonce_ == kLastNonce) return NoiseError::kNonceExhausted;
-  if (!AeadSeal(key_.bytes(), nonce_, ad, buffer, plaintext_size)) return NoiseError::kMissingKey;
+  if (!Seal(ad, buffer, plaintext_size)) return NoiseError::kMissingKey;
   ++nonce_;
   return plaintext_size + kTagSize;
 }
@@ -28,9 +28,23 @@ NoiseResult<std::size_t> CipherState::DecryptWithAd(ByteView ad, MutableBytes bu
   if (!has_key()) return buffer.size();
   if (buffer.size() < kTagSize) return NoiseError::kTruncated;
   if (nonce_ == kLastNonce) return NoiseError::kNonceExhausted;
-  if (!AeadOpen(key_.bytes(), nonce_, ad, buffer)) return NoiseError::kDecrypt;
+  if (!Open(ad, buffer)) return NoiseError::kDecrypt;
   ++nonce_;
   return buffer.size() - kTagSize;
+}
+
+bool CipherState::Seal(ByteView ad, MutableBytes buffer, std::size_t plaintext_size) {
+  if (records_.direction() == RecordAead::Direction::kSeal && ad.empty() &&
+      plaintext_size >= RecordAead::kMinPlaintext)
+    return records_.Seal(nonce_, buffer, plaintext_size);
+  return AeadSeal(key_.bytes(), nonce_, ad, buffer, plaintext_size);
+}
+
+bool CipherState::Open(ByteView ad, MutableBytes buffer) {
+  if (records_.direction() == RecordAead::Direction::kOpen && ad.empty() &&
+      buffer.size() - kTagSize >= RecordAead::kMinPlaintext)
+    return records_.Open(nonce_, buffer);
+  return AeadOpen(key_.bytes(), nonce_, ad, buffer);
 }
 
 NoiseResult<void> CipherState::Rekey() {
@@ -40,6 +54,7 @@ NoiseResult<void> CipherState::Rekey() {
   if (!AeadSeal(key_.bytes(), kLastNonce, {}, sealed.writable(), kKeySize))
     return NoiseError::kMissingKey;
   std::copy_n(sealed.bytes().begin(), kKeySize, key_.writable().begin());
+  if (records_.direction() != RecordAead::Direction::kNone) records_.SetKey(key_.bytes());
   return {};
 }
 

@@ -2,6 +2,8 @@
 //
 // Owns its key. Move-only; a moved-from one has no key. Encrypts and decrypts in place in buffers
 // of the caller. Sizes are in bytes.
+//
+// Everything is libsodium's, but for the long records of a transport (UseForRecords).
 #ifndef REDWALL_CRYPTO_CIPHER_STATE_H_
 #define REDWALL_CRYPTO_CIPHER_STATE_H_
 
@@ -10,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "crypto/noise_error.h"
+#include "crypto/record_aead.h"
 #include "crypto/secret.h"
 
 namespace redwall::crypto {
@@ -24,6 +27,10 @@ class CipherState {
   bool has_key() const { return !key_.empty(); }
   std::uint64_t nonce() const { return nonce_; }
   void SetNonce(std::uint64_t nonce) { nonce_ = nonce; }
+
+  // From now on this state does many records in one direction, without associated data. The long
+  // ones go through libcrypto, where it can be had; the bytes are the same.
+  void UseForRecords(RecordAead::Direction direction) { records_ = {direction, key_.bytes()}; }
 
   // EncryptWithAd: the plaintext is the front of `buffer`. Returns the size of the ciphertext
   // there, which is kTagSize more with a key. Fails without having written or counted:
@@ -40,7 +47,11 @@ class CipherState {
   NoiseResult<void> Rekey();
 
  private:
+  bool Seal(ByteView ad, MutableBytes buffer, std::size_t plaintext_size);
+  bool Open(ByteView ad, MutableBytes buffer);
+
   Secret key_;
+  RecordAead records_;  // has the same key, or can do nothing
   std::uint64_t nonce_ = 0;
 };
 

@@ -24,7 +24,9 @@ inline constexpr std::uint64_t kRekeyInterval = 1 << 16;  // in records
 class RecordSealer {
  public:
   RecordSealer() = default;
-  explicit RecordSealer(CipherState cipher) : cipher_(std::move(cipher)) {}
+  explicit RecordSealer(CipherState cipher) : cipher_(std::move(cipher)) {
+    cipher_.UseForRecords(RecordAead::Direction::kSeal);
+  }
 
   // In place: see SecureChannel::Seal. Returns the record's size, or 0 where a size is wrong or the
   // cipher failed; then there is no key any more.
@@ -38,7 +40,9 @@ class RecordSealer {
 class RecordOpener {
  public:
   RecordOpener() = default;
-  explicit RecordOpener(CipherState cipher) : cipher_(std::move(cipher)) {}
+  explicit RecordOpener(CipherState cipher) : cipher_(std::move(cipher)) {
+    cipher_.UseForRecords(RecordAead::Direction::kOpen);
+  }
 
   // See SecureChannel::Receive: takes bytes for at most one record, and returns the plaintext of
   // one that is complete, else an empty view. A record that stands whole in `in` is decrypted

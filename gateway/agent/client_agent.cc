@@ -6,7 +6,6 @@
 #include "crypto/primitives.h"
 #include "gateway/agent/descriptors.h"
 #include "gateway/agent/session_name.h"
-#include "gateway/audit/chain.h"
 
 namespace redwall::agent {
 namespace {
@@ -240,7 +239,7 @@ void ClientAgent::OnPolicyPushed(ClientTunnel* tunnel, const std::string& text,
     LogInfo("the server agent at " + tunnel->server() + " leaves no policy to enforce here");
     return core_->RecordEvent("policy-withdrawn", std::move(fields));
   }
-  fields.emplace_back("hash", audit::FormatHash(audit::HashLine(text)));
+  fields.emplace_back("hash", HashOfPolicy(text));
   if (trouble.empty()) {
     LogInfo("the policy of the server agent at " + tunnel->server() + " is enforced here, too");
   } else {

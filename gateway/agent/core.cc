@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#include <array>
+#include <cstddef>
+
+#include "crypto/primitives.h"
 #include "gateway/agent/log.h"
 #include "gateway/audit/chain.h"
 
@@ -20,6 +24,13 @@ Result<std::shared_ptr<const policy::Policy>, ConfigError> ReadPolicy(const Comm
   auto policy = policy::Policy::ReadFile(config.policy);
   if (!policy) return BlameFile(config, config.policy, policy.error().sentence);
   return std::move(*policy);
+}
+
+std::string HashOfPolicy(std::string_view text) {
+  std::array<std::byte, 32> hash{};
+  // Can't fail: the size of the output is one that BLAKE2b has.
+  if (!crypto::Blake2b(hash, {AsBytes(text)})) return {};
+  return audit::FormatHash(hash);
 }
 
 Result<std::unique_ptr<Core>, ConfigError> Core::Make(net::Loop& loop, const std::string& side,
@@ -70,8 +81,7 @@ void Core::WarnAboutPolicy() const {
 
 Core::Fields Core::PolicyFields() const {
   if (policy_->text().empty()) return {{"policy", "none"}};
-  return {{"policy", config_.policy},
-          {"hash", audit::FormatHash(audit::HashLine(policy_->text()))}};
+  return {{"policy", config_.policy}, {"hash", HashOfPolicy(policy_->text())}};
 }
 
 void Core::RecordEvent(std::string_view name, Fields fields, Numbers numbers) {

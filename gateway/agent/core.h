@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,9 @@ class Retirable {
  public:
   virtual ~Retirable() = default;
 };
+
+// A policy's hash in events: BLAKE2b-256 in hex, as `b2sum -l 256` tells it of the file.
+std::string HashOfPolicy(std::string_view text);
 
 class Core final : public net::TurnTask {
  public:
@@ -50,7 +54,7 @@ class Core final : public net::TurnTask {
   Result<void, ConfigError> ReloadPolicy();
   void ReopenAudit() { audit_->Reopen(); }
   using Fields = std::vector<std::pair<std::string_view, std::string>>;
-  // Which policy is in force, for an event: the hash of its file, as `b2sum -l 256` tells it.
+  // Which policy is in force, for an event: its file and the hash of that.
   Fields PolicyFields() const;
   using Numbers = std::vector<std::pair<std::string_view, std::uint64_t>>;
   void RecordEvent(std::string_view name, Fields fields, Numbers numbers = {});

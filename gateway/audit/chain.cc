@@ -3,7 +3,7 @@
 #include <charconv>
 
 #include "base/bytes.h"
-#include "crypto/primitives.h"
+#include "crypto/sha256.h"
 
 namespace redwall::audit {
 namespace {
@@ -68,12 +68,7 @@ std::string SignedMessage(std::string_view purpose, std::uint64_t seq, const Cha
 
 }  // namespace
 
-ChainHash HashLine(std::string_view line) {
-  ChainHash hash{};
-  // Can't fail: the size of the output is one that BLAKE2b has.
-  if (!crypto::Blake2b(hash, {AsBytes(line)})) hash.fill(std::byte{0});
-  return hash;
-}
+ChainHash HashLine(std::string_view line) { return crypto::Sha256(AsBytes(line)); }
 
 void AppendHash(const ChainHash& hash, std::string& out) {
   char digits[kHexDigits];

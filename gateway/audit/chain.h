@@ -4,7 +4,7 @@
 //     {"v":1,"seq":N,...,"prev":"<64 hex digits>"}
 //
 // `seq` stands first behind `v`, `prev` last, so both are found without a JSON parser. `prev` is
-// the BLAKE2b-256 of the line before, from its '{' to its '}'; the first line's is all zeros.
+// the SHA-256 of the line before, from its '{' to its '}'; the first line's is all zeros.
 // "A line" is here always without its LF.
 #ifndef REDWALL_GATEWAY_AUDIT_CHAIN_H_
 #define REDWALL_GATEWAY_AUDIT_CHAIN_H_

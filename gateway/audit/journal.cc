@@ -95,7 +95,8 @@ Result<std::string, SinkError> Journal::SetAside(const Now& now) {
   const std::string aside = ForeignPath(options_.path, now.wall_us);
   if (std::rename(options_.path.c_str(), aside.c_str()) != 0)
     return SinkError{FileSentence(
-        options_.path, "holds lines of no chain, and can't be moved out of the way", errno)};
+        options_.path,
+        "holds lines of no chain that can be continued, and can't be moved out of the way", errno)};
   if (const auto opened = sink_->Reopen(); !opened) return opened.error();
   reserved_to_ = 0;
   since_.reset();

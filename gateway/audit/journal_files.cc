@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/bytes.h"
+#include "crypto/primitives.h"
 #include "gateway/audit/json_text.h"
 #include "gateway/audit/line_file.h"
 
@@ -48,18 +50,27 @@ std::string ReadAt(int fd, std::uint64_t offset, std::size_t size) {
   return text;
 }
 
+bool IsBoundByBlake2b(std::string_view line, const ChainLink& next) {
+  ChainHash hash{};
+  return next.prev != HashLine(line) && crypto::Blake2b(hash, {AsBytes(line)}) && next.prev == hash;
+}
+
 // Fills in what the end of the file says. `text` is the end, from the start of a line.
 void LookForEnd(std::string_view text, FileTail& tail) {
   while (!text.empty() && !tail.end) {
     text.remove_suffix(1);  // the '\n'
     const std::size_t start = text.rfind('\n') + 1;
     const std::string_view line = text.substr(start);
-    if (const auto link = FindLink(line)) {
-      tail.end = ChainEnd{link->seq, HashLine(line)};
-    } else {
-      tail.foreign = true;
-    }
     text = text.substr(0, start);
+    const auto link = FindLink(line);
+    if (!link) {
+      tail.foreign = true;
+      continue;
+    }
+    const std::string_view before = text.substr(0, text.size() - (text.empty() ? 0 : 1));
+    tail.older = IsBoundByBlake2b(before.substr(before.rfind('\n') + 1), *link);
+    if (tail.older) return;
+    tail.end = ChainEnd{link->seq, HashLine(line)};
   }
 }
 

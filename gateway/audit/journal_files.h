@@ -18,9 +18,12 @@ namespace redwall::audit {
 
 // How a file of lines ends.
 struct FileTail {
-  bool empty = true;                       // no file, or nothing in it
-  bool torn = false;                       // its last line has no end
-  bool foreign = false;                    // behind its last line of a chain stands something else
+  bool empty = true;     // no file, or nothing in it
+  bool torn = false;     // its last line has no end
+  bool foreign = false;  // behind its last line of a chain stands something else
+  // Its last two lines are bound by BLAKE2b-256, as development versions of redwall did it. Then
+  // there is no `end`: that chain can't be continued.
+  bool older = false;
   std::optional<ChainEnd> end = {};        // its last line of a chain; looked for in the last MiB
   std::optional<std::int64_t> since = {};  // the time of its first line, wall clock, microseconds
 };

@@ -60,7 +60,12 @@ JournalStart StartBehind(const Left& left) {
   JournalStart start;
   const std::optional<Head>& head = left.head.head;
   start.set_aside = !left.file.empty && !left.file.end;
-  if (start.set_aside) Tell("the file held nothing of a chain", start);
+  if (start.set_aside)
+    Tell(left.file.older
+             ? "the file held a chain bound by BLAKE2b, as an earlier redwall wrote it, "
+               "which can't be continued"
+             : "the file held nothing of a chain",
+         start);
   if (left.file.end) {
     start.end = *left.file.end;
     if (head && !left.head_untrusted) Compare(*left.file.end, left, start);

@@ -24,7 +24,7 @@ struct Left {
 
 struct JournalStart {
   ChainEnd end;            // the chain goes on behind this line
-  bool set_aside = false;  // the file holds nothing of a chain: it makes room for a new one
+  bool set_aside = false;  // the file holds nothing that can be continued: it makes room
   // What has to be told in a "gap" event before anything else; empty: nothing.
   std::string why;
   std::optional<std::uint64_t> lost;  // lines, where their number is known

@@ -21,6 +21,9 @@ constexpr Suspicion kSuspicions[] = {
     {"held nothing of a chain",
      "somebody replaced or damaged the file that was here. Regular only at the first start after "
      "redwall 0.1, whose lines have no chain"},
+    {"held a chain bound by BLAKE2b",
+     "somebody replaced the file that was here. Regular only at the first start after a redwall "
+     "that bound its lines by BLAKE2b"},
     {"isn't signed with this agent's key",
      "while no agent ran, somebody replaced the head and may have cut lines off or put some in. "
      "Regular only at the first start after \"sign\" was switched on or got another key"},

@@ -98,6 +98,45 @@ TEST_CASE("a record that is whole in the input is decrypted there, and the rest 
         Bytes(5, std::byte{0x77}));
 }
 
+TEST_CASE("records of all sizes are those of one cipher of libsodium's, over a rekeying") {
+  const std::uint64_t start = kRekeyInterval - 40;
+  CipherState plain = Cipher(start);
+  RecordSealer sealer(Cipher(start));
+  RecordOpener opener(Cipher(start));
+  for (std::size_t i = 0; i < 80; ++i) {
+    const std::size_t sizes[] = {1, 255, 256, 257, 1000, kMaxRecordPlaintext};
+    const std::size_t size = sizes[i % 6];
+    CAPTURE(i);
+    Bytes record(size + kRecordOverhead, static_cast<std::byte>(i));
+    Bytes expected = record;
+    REQUIRE(plain.EncryptWithAd({}, MutableBytes(expected).subspan(2), size));
+    StoreBigEndian(expected.data(), static_cast<std::uint16_t>(size + kTagSize));
+    if (plain.nonce() % kRekeyInterval == 0) REQUIRE(plain.Rekey());
+    REQUIRE(sealer.Seal(record, size) == record.size());
+    REQUIRE(record == expected);
+    std::size_t used = 0;
+    const auto text = opener.Receive(record, used);
+    REQUIRE(text);
+    REQUIRE(Bytes(text->begin(), text->end()) == Bytes(size, static_cast<std::byte>(i)));
+  }
+}
+
+TEST_CASE("of a record that was altered nothing is left, whichever its size") {
+  for (const std::size_t size :
+       {std::size_t{1}, std::size_t{255}, std::size_t{256}, std::size_t{257}, std::size_t{16384}}) {
+    for (const std::size_t at : {std::size_t{2}, size + 1, size + 2, size + 17}) {
+      CAPTURE(size);
+      CAPTURE(at);
+      Bytes record = LargeRecord(size);
+      record[at] ^= std::byte{1};
+      RecordOpener opener(Cipher());
+      std::size_t used = 0;
+      CHECK(opener.Receive(record, used).error() == ChannelError::kRecordFailed);
+      CHECK(Bytes(record.begin() + 2, record.end() - kTagSize) == Bytes(size));
+    }
+  }
+}
+
 TEST_CASE("objects without a key seal and open nothing") {
   RecordSealer sealer;
   RecordOpener opener;

@@ -238,7 +238,7 @@ def rewrite(path, wanted):
         seq += 1
         body = re.sub(rb'^\{"v":1,"seq":\d+|,"prev":"[0-9a-f]{64}"\}\n$', b"", line).decode()
         text = f'{{"v":1,"seq":{seq}{body},"prev":"{prev}"}}'
-        prev = hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+        prev = hashlib.sha256(text.encode()).hexdigest()
         out.append(text + "\n")
     pathlib.Path(path).write_text("".join(out))
     head = f'{{"v":1,"seq":{seq},"hash":"{prev}","closed":true}}'
@@ -250,7 +250,7 @@ def test_lines_added_while_the_agent_is_away(scene):
     last = lines_of(audit.path)[-1]
     forged = (
         f'{{"v":1,"seq":{json.loads(last)["seq"] + 1},"ts":"2030-01-01T00:00:00.000000Z",'
-        f'"cmd":"get","us":5,"prev":"{hashlib.blake2b(last[:-1], digest_size=32).hexdigest()}"}}'
+        f'"cmd":"get","us":5,"prev":"{hashlib.sha256(last[:-1]).hexdigest()}"}}'
     )
     with open(audit.path, "a", encoding="utf-8") as file:
         file.write(forged + "\n")
@@ -269,10 +269,10 @@ def forge(path, keep, copies):
     body = re.sub(rb'^\{"v":1,"seq":\d+|,"prev":"[0-9a-f]{64}"\}\n$', b"", command)
     lines = lines[:keep]
     for _ in range(copies):
-        prev = hashlib.blake2b(lines[-1][:-1], digest_size=32).hexdigest().encode()
+        prev = hashlib.sha256(lines[-1][:-1]).hexdigest().encode()
         lines.append(b'{"v":1,"seq":%d%s,"prev":"%s"}\n' % (len(lines) + 1, body, prev))
     pathlib.Path(path).write_bytes(b"".join(lines))
-    end = hashlib.blake2b(lines[-1][:-1], digest_size=32).hexdigest()
+    end = hashlib.sha256(lines[-1][:-1]).hexdigest()
     return f'{{"v":1,"seq":{len(lines)},"hash":"{end}","closed":true}}\n'
 
 

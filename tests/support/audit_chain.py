@@ -21,7 +21,7 @@ ROTATED = re.compile(r"\.\d{8}T\d{6}Z-(\d+)$")
 
 def hash_of(line):
     """What the next line's prev must be. `line` is bytes without LF."""
-    return hashlib.blake2b(line, digest_size=32).hexdigest()
+    return hashlib.sha256(line).hexdigest()
 
 
 def files_of(path):

@@ -31,12 +31,11 @@ TEST_CASE("a number that no chain reaches is refused") {
   CHECK(!head("4611686018427387904"));
 }
 
-TEST_CASE("a line's hash is BLAKE2b-256") {
-  // b2sum -l 256
+TEST_CASE("a line's hash is SHA-256") {
   CHECK(FormatHash(HashLine("")) ==
-        "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8");
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK(FormatHash(HashLine("abc")) ==
-        "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 TEST_CASE("lines are numbered and each names the hash of the one before") {

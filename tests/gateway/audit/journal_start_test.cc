@@ -144,6 +144,21 @@ TEST_CASE("a file that is no chain makes room") {
   CHECK(start.end.seq == 9);
 }
 
+TEST_CASE("a file with an older chain makes room, and is told apart from one without") {
+  const FileTail older{.empty = false, .older = true};
+  for (const bool closed : {true, false}) {
+    const JournalStart start = StartBehind({older, {}, HeadAt(End(9), closed)});
+    CHECK(start.set_aside);
+    CHECK(start.end.seq == 9);
+    CHECK(start.end.hash == End(9).hash);
+    CHECK(start.why.starts_with("the file held a chain bound by BLAKE2b"));
+    CHECK(start.why.ends_with(kKilled) == !closed);
+  }
+  const JournalStart start = StartBehind({older, {}, {.missing = true}});
+  CHECK(start.set_aside);
+  CHECK(start.end.seq == 0);
+}
+
 TEST_CASE("a torn line and foreign text behind a chain are told") {
   FileTail file = FileWith(End(9));
   file.torn = true;

@@ -1,6 +1,8 @@
 #include "gateway/audit/journal.h"
 
+#include "base/bytes.h"
 #include "crypto/key_file.h"
+#include "crypto/primitives.h"
 #include "crypto/signature.h"
 #include "tests/gateway/audit/journal_harness.h"
 
@@ -37,6 +39,22 @@ std::string GapAfter(const std::string& path) {
   CHECK(gap["agent"] == "x");
   CHECK(journal->TakeNotes().size() == 1);
   return gap["why"];
+}
+
+// Leaves at `path` what a redwall left that bound lines by BLAKE2b; returns the lines.
+std::string Blake2bChain(const std::string& path, int lines, bool closed) {
+  ChainEnd end;
+  std::string text;
+  for (int i = 0; i < lines; ++i) {
+    const std::size_t from = text.size();
+    text += "{\"v\":1,\"seq\":" + std::to_string(++end.seq) + ",\"a\":1,\"prev\":\"" +
+            FormatHash(end.hash) + "\"}";
+    REQUIRE(crypto::Blake2b(end.hash, {AsBytes(std::string_view(text).substr(from))}));
+    text += '\n';
+  }
+  std::ofstream(path) << text;
+  std::ofstream(path + ".head") << FormatHead({end, closed, {}, {}});
+  return text;
 }
 
 constexpr std::string_view kKilled = "the agent ended without a stop: lines may be missing here";
@@ -300,6 +318,32 @@ TEST_CASE("a file of something else, or of an earlier version, is moved aside") 
   CHECK(Json::parse(lines[0])["why"].get<std::string>().ends_with(
       "was moved to a.20241123T013458Z-foreign"));
   CHECK(ReadAll(folder.File("a.20241123T013458Z-foreign")) == old);
+}
+
+TEST_CASE("a chain bound by BLAKE2b is moved aside as it is, and another goes on behind its end") {
+  for (const bool closed : {true, false}) {
+    const TempFolder folder;
+    const std::string path = folder.File("a");
+    const std::string old = Blake2bChain(path, 3, closed);
+    const ChainEnd end = HeadOf(path).end;
+    {
+      const auto journal = OpenJournal(path, {}, {0, 1732325698 * kSecond});
+      const auto lines = Lines(path);
+      REQUIRE(lines.size() == 1);
+      CHECK(CheckChain(lines, end).seq == 4);
+      const std::string why = Json::parse(lines[0])["why"];
+      CHECK(
+          why.starts_with("the file held a chain bound by BLAKE2b, as an earlier redwall wrote it, "
+                          "which can't be continued"));
+      CHECK((why.find(kKilled) != why.npos) == !closed);
+      CHECK(why.ends_with(", and was moved to a.20241123T013458Z-foreign"));
+      CHECK(journal->TakeNotes().size() == 1);
+      journal->Close({});
+    }
+    CHECK(ReadAll(folder.File("a.20241123T013458Z-foreign")) == old);
+    CHECK(GapAfter(path) == "");
+    CHECK(HeadOf(path).end.seq == 4);
+  }
 }
 
 TEST_CASE("a last line of any length is found") {

@@ -285,6 +285,7 @@ TEST_CASE("what no agent leaves behind by itself is wrong, with what it can mean
            {"the head file is missing: lines may have", "somebody removed the head"},
            {"the head file can't be understood: lines", "somebody wrote over the head"},
            {"the file held nothing of a chain", "redwall 0.1"},
+           {"the file held a chain bound by BLAKE2b, as", "bound its lines by BLAKE2b"},
            {"the file was deleted while it was written", "under the running agent"}}) {
     AuditMaker maker;
     maker.Event("start").Event("gap", ",\"lost\":null,\"why\":\"" + why + "\"").Event("stop");
