@@ -179,7 +179,7 @@ TEST_CASE("a gap explains as many as it says, and only around its time") {
 }
 
 TEST_CASE("a killed agent's last commands are explained, earlier ones are not") {
-  for (const std::uint64_t lacking : {3, 2}) {
+  for (const std::uint64_t lacking : {3U, 2U}) {
     Sites sites;
     for (std::uint64_t n = 1; n <= 3; ++n) {
       const LineFacts facts{.n = n, .at_us = std::int64_t(n) * kSecond};

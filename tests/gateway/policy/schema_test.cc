@@ -174,11 +174,11 @@ TEST_CASE("each field of the schema says what it is for") {
   for (const auto& path : {std::vector<std::string>{"properties"},
                            std::vector<std::string>{"definitions", "rule", "properties"},
                            std::vector<std::string>{"definitions", "rate", "properties"}}) {
-    for (const auto& [name, value] : At(schema, path).Members()) {
-      const auto description = value.Member("description");
-      const auto reference = value.Member("$ref");
-      if (description) CHECK_MESSAGE(description->String().size() > 15, name);
-      CHECK_MESSAGE((description || reference), name);
+    for (const auto& member : At(schema, path).Members()) {
+      const auto description = member.second.Member("description");
+      const auto reference = member.second.Member("$ref");
+      if (description) CHECK_MESSAGE(description->String().size() > 15, member.first);
+      CHECK_MESSAGE((description || reference), member.first);
     }
   }
 }
