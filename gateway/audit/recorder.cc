@@ -45,6 +45,7 @@ void Recorder::FinishCommand(std::string_view pending, const CommandEnd& end) {
   // A command that was let through before the trouble began: its line is kept in any case. There
   // are no more of them than requests that were under way.
   const bool served = !healthy() && !closed_ && WasAllowed(pending);
+  if (served && options_.on_lines) options_.on_lines();  // it is written before the reply goes
   if (!served && (!MayAdd() || HoldBack(pending, end))) return;
   const std::size_t from = lines_.size();
   AppendRest(pending, end, lines_);

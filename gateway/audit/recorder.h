@@ -33,7 +33,8 @@ class Recorder {
   struct Options {
     std::string side;   // "client" or "server"
     std::string agent;  // this agent's name
-    // Called when there are lines again: Flush is wanted at the end of this turn.
+    // Called when there are lines that Flush is to write at the end of this turn, before any reply
+    // goes.
     std::function<void()> on_lines = {};
   };
   // `writer` null: nothing is recorded, and healthy() is always true.
