@@ -64,7 +64,7 @@ TEST_CASE("A route that makes no sense is an error that names it") {
            {R"({"cluster": ["h:1"], "refresh_ms": 99})", "from 100 to 3600000, got 99"},
            {R"({"tcp": "h:1", "password_file": "pw"})", "routes.r.password_file: unknown name"},
        }) {
-    CAPTURE(route);
+    INFO(std::string(route));
     CHECK(RouteError(route).find(error) != std::string::npos);
   }
 }
@@ -113,7 +113,7 @@ TEST_CASE("A listener that makes no sense is an error that says what was expecte
            {R"("listen": "a:1", "role": "sentinel")", "needs \"node_ports\""},
            {R"("listen": "a:1", "role": "slave")", "listeners[0].role: expected"},
        }) {
-    CAPTURE(members);
+    INFO(std::string(members));
     CHECK(ListenerError(members).find(error) != std::string::npos);
   }
 }

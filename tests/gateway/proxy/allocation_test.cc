@@ -105,7 +105,7 @@ TEST_CASE("No allocation for a command, with an audit and without") {
       load.Add({"HGETALL", "h"}, "*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
       load.Add({"INCR", "text"}, "-ERR value is not an integer or out of range\r\n");
     }
-    CAPTURE(depth);
+    INFO(load.requests.size());
     CHECK(AllocationsOf(load, "") <= kRounds * each);
     CHECK(AllocationsOf(load, folder + "/audit.jsonl") <= kRounds * each);
   }
