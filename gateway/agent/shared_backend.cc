@@ -153,6 +153,9 @@ bool SharedBackend::GiveReplies() {
 // Each call of the handler may be the last of this object.
 void SharedBackend::OnTurnEnd() {
   if (own_ != nullptr) return;
+  // One that was lost before it could be announced.
+  const bool sharing = client_.state() == proxy::SharedClient::State::kSharing;
+  if (!announced_ && sharing && pipeline_ == nullptr && !failure_) Attach();
   if (!Announce() || !GiveReplies()) return;
   client_.OnRoom();
   if (!GiveReplies()) return;

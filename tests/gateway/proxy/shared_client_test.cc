@@ -88,20 +88,19 @@ TEST_CASE("Inline commands are written anew, empty ones are left out") {
 TEST_CASE("What isn't the protocol is for Redis to answer, on the client's own connection") {
   SharedLine line;
   SharedSite site(line);
-  site.Request(Get("a") + "*1\r\nX");
+  site.Request(Get("a") + "*1\r\nX\r\n");
   CHECK(line.connection.OnReply("$-1\r\n"));
   CHECK(site.Turn() == "$-1\r\n");
-  CHECK(site.to_own == "*1\r\nX");
+  CHECK(site.to_own == "*1\r\nX\r\n");
 }
 
 TEST_CASE("The size of a command: n - 1, n, n + 1") {
-  const std::size_t around = Get("").size() + 2;  // two more digits of the length
   for (const int more : {-1, 0, 1}) {
     SharedLine line;
     SharedLimits limits;
-    limits.max_command = around + 100;
+    limits.max_command = Get(std::string(200, 'k')).size();
     SharedSite site(line, limits);
-    const std::string command = Get(std::string(static_cast<std::size_t>(100 + more), 'k'));
+    const std::string command = Get(std::string(static_cast<std::size_t>(200 + more), 'k'));
     REQUIRE(static_cast<int>(command.size()) == static_cast<int>(limits.max_command) + more);
     site.Request(command);
     site.Turn();

@@ -61,7 +61,7 @@ TEST_CASE("One byte at a time") {
 
 TEST_CASE("The replies of who has left are dropped, those of the others are not") {
   const std::string all = "+1\r\n+2\r\n+3\r\n+4\r\n";
-  for (std::size_t cut = 0; cut <= all.size(); ++cut) {
+  for (std::size_t cut = 0; cut <= 3 * 4; ++cut) {  // before the last one, which is for who comes
     SharedConnection connection{resp::ReplyLimits()};
     Reader a, b, c;
     const auto seat_a = connection.Sit(a), seat_b = connection.Sit(b);
@@ -74,9 +74,6 @@ TEST_CASE("The replies of who has left are dropped, those of the others are not"
     // Who comes now never gets what was for another, whichever seat is free.
     const auto seat_c = connection.Sit(c);
     connection.Expect(seat_c, 1);
-    // Where the third reply is there already, the fourth is expected from here on alone.
-    const bool early = cut > 12;
-    if (early) continue;
     CHECK(connection.OnReply(all.substr(cut)));
     CHECK(a.got == before);
     CHECK(b.got == "+2\r\n|");
