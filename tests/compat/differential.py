@@ -6,10 +6,10 @@ direct connection, and the connection ends the same way.
     tests/compat/differential.py --one SEED
 
 Random conversations (random_conversation.py), each held twice with the same private Redis, set back
-in between: directly and through both agents. With --upstream shared CLIENT KILL USER and CLIENT LIST
-may differ: they see the shared connections, too. What differs by nature is evened out (play.py); all
+in between: directly and through both agents. What differs by nature is evened out (play.py); all
 else must be the same. A conversation that differs is shrunk and shown with both transcripts. Each
-has a seed of its own, which --one holds again.
+has a seed of its own, which --one holds again. With --upstream shared what CLIENT KILL USER and
+CLIENT LIST say may differ: they meet the shared connections, too.
 
 The binary is build/release/bin/redwall, or the one that REDWALL_BIN names. Exit status: 0 all the
 same, 1 a difference, 2 bad usage.
