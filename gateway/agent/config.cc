@@ -70,8 +70,9 @@ Route ReadRoute(const std::string& name, const json::Value& object, PathBase& ba
   if (route.kind != Route::Kind::kTcp)
     route.credentials = ReadCredentials(object, base, "user", "password_file");
   if (const auto upstream = object.Member("upstream")) {
-    if (upstream->OneOf({"dedicated", "shared"}) == 1)
-      upstream->Fail("\"shared\" is not supported by this version yet");
+    route.shared = upstream->OneOf({"dedicated", "shared"}) == 1;
+    if (route.shared && route.kind != Route::Kind::kRedis)
+      upstream->Fail("\"shared\" is for a route to one Redis (\"redis\"), not for this kind");
   }
   object.Finish();
   return route;

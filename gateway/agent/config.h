@@ -102,6 +102,7 @@ struct Route {
   std::string master;  // kSentinel: the name that its Sentinels know it by
   Credentials credentials;
   Credentials sentinel_credentials;  // kSentinel: for the Sentinels themselves
+  bool shared = false;               // kRedis: clients share connections where they can
   std::uint64_t refresh_ms = 5000;   // kCluster, kSentinel: how often the others are asked for
 };
 

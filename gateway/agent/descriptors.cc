@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "gateway/agent/log.h"
+#include "gateway/agent/shared_pool.h"
 
 namespace redwall::agent {
 namespace {
@@ -45,6 +46,10 @@ DescriptorNeed DescriptorNeedOf(const ServerConfig& config) {
       "the clients of one tunnel (max_streams" + each + ")", need);
   Add(config.limits.admission.full,
       "connections that haven't proved themselves (max_unauthenticated)", need);
+  const auto shared = std::count_if(config.routes.begin(), config.routes.end(),
+                                    [](const Route& route) { return route.shared; });
+  Add(static_cast<std::uint64_t>(shared) * SharedPool::kConnections,
+      "connections that clients share", need);
   Add(config.listen.size(), "listeners", need);
   Add(kOthers, "the agent itself", need);
   return need;

@@ -39,7 +39,7 @@ std::string Describe(const Route& route) {
     case Route::Kind::kTcp:
       return addresses + ", as bytes that are not looked into";
   }
-  return "Redis at " + addresses;
+  return "Redis at " + addresses + (route.shared ? ", over connections that clients share" : "");
 }
 
 Core::Fields FieldsOf(const ServerTunnel& tunnel) {

@@ -6,6 +6,7 @@
 #include "gateway/agent/cluster_backend.h"
 #include "gateway/agent/command_reply.h"
 #include "gateway/agent/redis_connection.h"
+#include "gateway/agent/shared_backend.h"
 #include "gateway/policy/command_set.h"
 
 namespace redwall::agent {
@@ -49,6 +50,7 @@ ServerRoute::~ServerRoute() = default;
 void ServerRoute::Replace(std::shared_ptr<const Upstream> upstream,
                           std::shared_ptr<const policy::Policy> policy) {
   client_.reset();  // it may use the credentials that are replaced, and so may the discovery
+  pools_.clear();   // likewise; who uses one keeps it
   upstream_ = std::move(upstream);
   MakeDiscovery();
   base_ = std::move(policy);
@@ -100,8 +102,28 @@ std::unique_ptr<Backend> ServerRoute::Connect(const Wanted& wanted, BackendHandl
   }
   RedisConnection::Login login{{upstream_, &upstream_->login_for(wanted.sentinel)},
                                upstream_->credentials(wanted.sentinel).password_file};
+  if (upstream_->route.shared && !wanted.sentinel) {
+    return std::make_unique<SharedBackend>(
+        SharedBackend::Setting{PoolFor(wanted, std::move(login)), table_, wanted.limits.request,
+                               wanted.budget, [this](std::string_view why) { OnClientLost(why); }},
+        handler);
+  }
   return std::make_unique<RedisConnection>(loop_, wanted.address, timeout_ms_, std::move(login),
                                            handler);
+}
+
+std::shared_ptr<SharedPool> ServerRoute::PoolFor(const Wanted& wanted,
+                                                 RedisConnection::Login login) {
+  std::shared_ptr<SharedPool>& pool = pools_[login.command.get()];
+  if (pool == nullptr) {
+    pool = std::make_shared<SharedPool>(SharedPool::Setting{
+        loop_, health_, wanted.address, timeout_ms_, std::move(login), wanted.limits.reply,
+        [this](std::string_view why) {
+          shared_trouble_.Warn("route '" + upstream_->route.name + "': " + std::string(why),
+                               loop_.now_ms());
+        }});
+  }
+  return pool;
 }
 
 void ServerRoute::Refresh() {

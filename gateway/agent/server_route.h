@@ -25,6 +25,7 @@
 #include "gateway/agent/discovery.h"
 #include "gateway/agent/health.h"
 #include "gateway/agent/log.h"
+#include "gateway/agent/shared_pool.h"
 #include "gateway/net/loop.h"
 #include "gateway/net/redis_client.h"
 #include "gateway/net/timer.h"
@@ -109,6 +110,7 @@ class ServerRoute final : public proxy::UnknownCommands {
   using Replies = Result<std::vector<net::Reply>, net::RedisError>;
   void MakeDiscovery();
   void OnDiscovered();
+  std::shared_ptr<SharedPool> PoolFor(const Wanted& wanted, RedisConnection::Login login);
   void BecomeStale();
   bool IsNotThere(const std::string& folded) const;
   void AskSoon();
@@ -130,6 +132,8 @@ class ServerRoute final : public proxy::UnknownCommands {
   const Callbacks callbacks_;
   Health health_;
   std::unique_ptr<Discovery> discovery_;
+  // By the AUTH command that they log in with: who has other credentials has another pool.
+  std::map<const crypto::Secret*, std::shared_ptr<SharedPool>> pools_;
   std::shared_ptr<const ClusterNodes> mapped_;  // that map_ was made of
   std::shared_ptr<const proxy::ClusterMap> map_;
 
@@ -145,7 +149,7 @@ class ServerRoute final : public proxy::UnknownCommands {
   bool in_trouble_ = false;                        // the last talk failed
   std::string logged_;
   std::map<std::string, std::size_t> moved_away_;  // clients, by the server's address
-  LimitedLog lost_clients_, refused_logins_;
+  LimitedLog lost_clients_, refused_logins_, shared_trouble_;
 };
 
 }  // namespace redwall::agent

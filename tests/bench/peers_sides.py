@@ -166,6 +166,7 @@ def sides(forwarder):
         "direct": direct,
         "forwarders": forwarders(forwarder),
         "redwall": redwall("redwall"),
+        "redwall-shared": redwall("redwall-shared", upstream="shared"),
         "spiped": spiped,
         "stunnel": stunnel,
         "haproxy": haproxy,

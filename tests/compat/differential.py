@@ -2,13 +2,14 @@
 """Goal: whatever a client says to Redis, it is answered the same bytes through both agents as on a
 direct connection, and the connection ends the same way.
 
-    tests/compat/differential.py [--count 10000] [--seed N] [--jobs N]
+    tests/compat/differential.py [--count 10000] [--seed N] [--jobs N] [--upstream shared]
     tests/compat/differential.py --one SEED
 
 Random conversations (random_conversation.py), each held twice with the same private Redis, set back
 in between: directly and through both agents. What differs by nature is evened out (play.py); all
 else must be the same. A conversation that differs is shrunk and shown with both transcripts. Each
-has a seed of its own, which --one holds again.
+has a seed of its own, which --one holds again. With --upstream shared what CLIENT KILL USER and
+CLIENT LIST say may differ: they meet the shared connections, too.
 
 The binary is build/release/bin/redwall, or the one that REDWALL_BIN names. Exit status: 0 all the
 same, 1 a difference, 2 bad usage.
@@ -28,7 +29,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-from harness import Scene  # noqa: E402
+from harness import Pair, Scene  # noqa: E402
 from play import Control, play  # noqa: E402
 from processes import binary  # noqa: E402
 from random_conversation import make  # noqa: E402
@@ -49,15 +50,26 @@ POLICY = {
 class Site:
     """A private Redis with both agents in front of it, and a connection to set it back."""
 
-    def __init__(self, scene, name, policy=None, direct=False):
+    def __init__(self, scene, name, options, policy=None):
         redis = scene.redis(f"redis-{name}")
         self.direct = redis.address
         self.pair = None
-        if not direct:
+        if not options.direct:
             key = scene.key(f"{name}.key")
-            self.pair = scene.pair(redis, key=key, policy=policy)
+            self.pair = Pair(scene, redis, key=key, policy=policy)
+            if options.upstream != "dedicated":
+                server = {
+                    "listen": [self.pair.server_address],
+                    "keys": [key],
+                    "routes": {"default": {"redis": redis.address, "upstream": options.upstream}},
+                }
+                if policy is not None:
+                    server["policy"] = self.pair.policy_path
+                path = scene.write(f"server-{name}.json", server)
+                self.pair.server_args = ["server", "--config", path]
+            self.pair.start()
         self.through = self.pair.address if self.pair else redis.address
-        self.control = scene.keep(Control(redis))
+        self.control = scene.keep(Control(redis, options.upstream == "shared"))
         if self.pair:
             self.control.keep_agents_busy(scene, self.pair)
 
@@ -165,8 +177,7 @@ class Run:
         with contextlib.ExitStack() as stack:
             scene = stack.enter_context(Scene("differential"))
             sites = [
-                Site(scene, number, policy, self.options.direct)
-                for number in range(self.options.jobs)
+                Site(scene, number, self.options, policy) for number in range(self.options.jobs)
             ]
             with concurrent.futures.ThreadPoolExecutor(len(sites)) as pool:
                 try:
@@ -186,7 +197,7 @@ def one(options):
     """Holds one conversation and shows it, whole."""
     conversation = make(options.one, options.known_gaps)
     with Scene("differential") as scene:
-        site = Site(scene, "one", direct=options.direct)
+        site = Site(scene, "one", options)
         direct, through = site.both(conversation)
     print("\n".join([*told(conversation), *side_by_side(direct, through, whole=True)]))
     return not same(direct, through)
@@ -222,6 +233,12 @@ def arguments():
         "--direct",
         action="store_true",
         help="without agents, Redis against itself: any difference is this test's own fault",
+    )
+    parser.add_argument(
+        "--upstream",
+        choices=("dedicated", "shared"),
+        default="dedicated",
+        help="what the route says: a connection for each client, or shared ones",
     )
     parser.add_argument(
         "--self-check", action="store_true", help="does it find a command that a policy denies?"

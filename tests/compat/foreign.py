@@ -115,11 +115,20 @@ def _fetch(package, version, workspace):
     return unpacked
 
 
-def pair(scene, redis, *more_listeners):
+def pair(scene, redis, *more_listeners, upstream="dedicated"):
     """Both agents in front of `redis`, with a policy that allows all and an audit at both. The
-    client agent listens on TCP (the address of the pair) and where else it is told to.
+    client agent listens on TCP (the address of the pair) and where else it is told to. `upstream`:
+    as the route has it.
     """
     agents = harness.Pair(scene, redis, policy=ALLOW_ALL, audit=True)
+    server = {
+        "listen": [agents.server_address],
+        "keys": [agents.key],
+        "routes": {"default": {"redis": redis.address, "upstream": upstream}},
+        "policy": agents.policy_path,
+        "audit": {"file": agents.server_audit},
+    }
+    agents.server_args = ["server", "--config", scene.write("server.json", server)]
     agents.start_server()
     listeners = [agents.address, *more_listeners]
     config = {

@@ -38,6 +38,7 @@ TORN = [
 ]
 
 USERS = ("alice", "bob", "nobody")  # of Redis, whom conversations log in as; see Control.prepare
+SETTLING = 0.01  # seconds in which the agents have handed on what a client has left behind
 
 # What differs by nature between two connections, wherever it may stand in the answers:
 NATURE = [
@@ -137,10 +138,12 @@ class Line:
 
 class Control:
     """A connection straight to Redis that makes every conversation start from the same place, and
-    is the neighbour in those that have one.
+    is the neighbour in those that have one. `shares`: the agents' connections to Redis outlive the
+    clients, who share them.
     """
 
-    def __init__(self, redis):
+    def __init__(self, redis, shares=False):
+        self.shares = shares
         self.wire = Wire(redis.address)
         self.ask("ACL", "SETUSER", "control", "on", "nopass", "~*", "&*", "+@all")
         self.ask("AUTH", "control", "x")
@@ -170,6 +173,10 @@ class Control:
         not is killed. Not by wait_until: here every millisecond comes 20,000 times.
         """
         deadline = time.monotonic() + patience
+        if self.shares:
+            time.sleep(SETTLING)
+            for user in ("default", *USERS):
+                self.wire.call("CLIENT", "KILL", "USER", user)  # there may be no such user yet
         while not all(b" user=control " in line for line in self.clients()):
             if time.monotonic() > deadline:
                 for user in ("default", *USERS):

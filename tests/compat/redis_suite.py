@@ -2,7 +2,7 @@
 """Redis's own test suite: does each test come out through both agents as on a direct connection?
 
     tests/compat/redis_suite.py [--quick] [--only UNIT]... [--singledb] [--list-skipped]
-                                [--cluster one|three] [--direct-only]
+                                [--cluster one|three] [--upstream shared] [--direct-only]
 
 Fetches Debian's source package of the installed redis-server (to build/compat/) and runs its suite
 in external-server mode twice at the same time, each on a private Redis of its own: straight to it,
@@ -19,6 +19,9 @@ that has all slots, and through the single endpoint of a cluster of one such nod
 masters that share the slots. There some tests ask for what several nodes can't do as one. They are
 shown with the reason (CLUSTER_TEXTS, CLUSTER_TESTS), and docs/cluster.md has the list; any other
 difference counts.
+
+With --upstream shared the route's clients share connections to Redis until they need their own. As
+the suite begins with SELECT 9, that goes with --singledb.
 
 Two things are not as the suite has them. It asks for the pid of the server in a few tests, and
 knows none in external mode: this script tells it. And its src/ holds the installed programs.
@@ -196,12 +199,13 @@ class Results:
 
 class Side:
     """One run of the suite against one address; a context manager that ends all that it started.
-    `cluster`: how many masters the cluster behind the agents has; 0: there is none.
+    `cluster`: how many masters the cluster behind the agents has; 0: there is none. `upstream`: as
+    the route has it.
     """
 
-    def __init__(self, name, source, log, options, cluster):
+    def __init__(self, name, source, log, options, cluster, upstream):
         self.name, self.source, self.log, self.options = name, source, log, options
-        self.cluster = cluster
+        self.cluster, self.upstream = cluster, upstream
         self.stack = contextlib.ExitStack()
         self.popen = self.agents = self.seconds = None
         self.start = time.monotonic()
@@ -213,7 +217,7 @@ class Side:
         redis = scene.redis(options=REDIS_OPTIONS)
         if self.name == "direct":
             return redis, redis.address
-        self.agents = foreign.pair(scene, redis)
+        self.agents = foreign.pair(scene, redis, upstream=self.upstream)
         return redis, self.agents.address
 
     def open_cluster(self, scene):
@@ -289,11 +293,12 @@ def reason(cluster, key, text):
 
 class Suite:
     """What is run: the suite's source, the folder for its logs, the masters of the cluster (0: no
-    cluster), and the sides.
+    cluster), the sides, and how clients reach the Redis behind the agents.
     """
 
-    def __init__(self, source, folder, cluster, sides=SIDES):
+    def __init__(self, source, folder, cluster, sides=SIDES, upstream="dedicated"):
         self.source, self.folder, self.cluster, self.sides = source, folder, cluster, sides
+        self.upstream = upstream
 
 
 def run(suite, label, options):
@@ -302,7 +307,12 @@ def run(suite, label, options):
         sides = [
             stack.enter_context(
                 Side(
-                    name, suite.source, suite.folder / f"{name}-{label}.log", options, suite.cluster
+                    name,
+                    suite.source,
+                    suite.folder / f"{name}-{label}.log",
+                    options,
+                    suite.cluster,
+                    suite.upstream,
                 )
             )
             for name in suite.sides
@@ -465,6 +475,7 @@ def main():
         "--list-skipped", action="store_true", help="name each test that external mode leaves out"
     )
     parser.add_argument("--cluster", choices=MASTERS, help="in the suite's cluster mode")
+    parser.add_argument("--upstream", choices=("dedicated", "shared"), default="dedicated")
     parser.add_argument("--direct-only", action="store_true", help="without agents: the baseline")
     given = parser.parse_args()
     foreign.end_cleanly()
@@ -474,9 +485,10 @@ def main():
     print(f"the test suite of {source.name}, {len(units)} units", flush=True)
     try:
         modes = [mode for mode in ("quick", "singledb", "only", "cluster") if getattr(given, mode)]
+        modes += ["shared"] * (given.upstream == "shared")
         folder = foreign.results_folder("-".join(["redis", *modes]))
         sides = SIDES[:1] if given.direct_only else SIDES
-        suite = Suite(source, folder, MASTERS.get(given.cluster, 0), sides)
+        suite = Suite(source, folder, MASTERS.get(given.cluster, 0), sides, given.upstream)
         passed, failed = compare(suite, options, units, given.list_skipped)
     except Failure as failure:
         print(f"FAILED  {failure}")

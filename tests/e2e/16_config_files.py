@@ -123,8 +123,8 @@ def test_what_is_for_later_is_refused_not_ignored(scene):
     both_refuse(
         scene,
         "server",
-        {**server, "routes": {"o": {"redis": "127.0.0.1:1", "upstream": "shared"}}},
-        ["routes.o.upstream", "not supported"],
+        {**server, "routes": {"o": {"cluster": ["127.0.0.1:1"], "upstream": "shared"}}},
+        ["routes.o.upstream", "one Redis"],
     )
 
 
