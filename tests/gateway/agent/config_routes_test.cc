@@ -64,7 +64,8 @@ TEST_CASE("A route that makes no sense is an error that names it") {
            {R"({"cluster": ["h:1"], "refresh_ms": 99})", "from 100 to 3600000, got 99"},
            {R"({"tcp": "h:1", "password_file": "pw"})", "routes.r.password_file: unknown name"},
        }) {
-    INFO(std::string(route));
+    const std::string given(route);
+    CAPTURE(given);
     CHECK(RouteError(route).find(error) != std::string::npos);
   }
 }
@@ -113,7 +114,8 @@ TEST_CASE("A listener that makes no sense is an error that says what was expecte
            {R"("listen": "a:1", "role": "sentinel")", "needs \"node_ports\""},
            {R"("listen": "a:1", "role": "slave")", "listeners[0].role: expected"},
        }) {
-    INFO(std::string(members));
+    const std::string given(members);
+    CAPTURE(given);
     CHECK(ListenerError(members).find(error) != std::string::npos);
   }
 }
