@@ -17,8 +17,8 @@ difference, 1 a difference, 2 bad usage.
 With --cluster the suite runs in its own cluster mode, as Redis's CI runs it: directly on a node
 that has all slots, and through the single endpoint of a cluster of one such node, or of three
 masters that share the slots. There some tests ask for what several nodes can't do as one. They are
-shown with the reason (CLUSTER_TEXTS, CLUSTER_TESTS), and docs/cluster.md has the list; any other
-difference counts.
+shown with the reason (cluster_differences.py), and docs/cluster.md has the list; any other difference
+counts.
 
 With --upstream shared the route's clients share connections to Redis until they need their own. As
 the suite begins with SELECT 9, that goes with --singledb.
@@ -38,6 +38,7 @@ import sys
 import time
 
 import foreign  # first: it finds tests/support
+import cluster_differences
 from cluster import Cluster
 from harness import Scene
 from processes import Failure, free_port
@@ -47,8 +48,6 @@ SIDES = ("direct", "through")
 HANGS = 600  # seconds without a word from the suite until it takes a test for one that hangs
 PROGRAMS = ("redis-server", "redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb")
 REDIS_OPTIONS = ("--enable-module-command", "yes", "--enable-protected-configs", "yes")
-
-MASTERS = {"one": 1, "three": 3}  # of the cluster behind the agents
 
 # Left out by --quick beside what the suite tags as slow: many seconds of waiting or of random data.
 SLOW_UNITS = (
@@ -66,82 +65,6 @@ SLOW_UNITS = (
 
 # (unit, test): why no gateway of two hops can pass it. Still run, and shown; never counted.
 CANNOT_PASS = {}
-
-# What can't pass through the single endpoint of a cluster. "one": with one master already; "three":
-# where several share the slots. By a word in what the test says,
-CLUSTER_TEXTS = {
-    "one": {
-        "'sync' can't be done by a cluster": "it reads the replication stream; each node has its own",
-    },
-    "three": {
-        "blocked clients": "INFO counts the blocked clients of one node",
-        "[cmdstat ": "INFO has the command statistics of one node",
-        "can't be part of a transaction": "a transaction is one node's, what each node does isn't",
-        "attempted to access a non local key": "a script without keys finds those of its own node",
-        "invalid username-password pair": "ACL SETUSER makes a user at one node, AUTH asks each",
-        "file rewriting already in progress": "BGREWRITEAOF goes to each master, INFO tells of one",
-    },
-}
-ONE_OBJECT = "DEBUG goes to one node, which isn't the key's"
-ONE_SLOWLOG = "SLOWLOG has the commands of one node"
-STOLEN = "a client that a test before left blocked has taken the element"
-OVERTAKEN = (
-    "a client's first command for a node waits for a connection to it, so another's overtakes it"
-)
-LEFT_OVER = "the test before ended in the midst of a transaction, or left maxmemory set"
-# and by the test.
-CLUSTER_TESTS = {
-    "one": {
-        (
-            "unit/introspection",
-            "CLIENT KILL SKIPME YES/NO will kill all clients",
-        ): "a node that closes an idle connection is connected to again; the client's isn't closed",
-    },
-    "three": {
-        ("unit/type/incr", "INCR can modify objects in-place"): ONE_OBJECT,
-        ("unit/scripting", "Script delete the expired key"): ONE_OBJECT,
-        (
-            "unit/type/list",
-            "RPOPLPUSH with linkedlist source and existing target linkedlist",
-        ): STOLEN,
-        ("unit/type/zset", "BZMPOP readraw in RESP2"): STOLEN,
-        ("unit/type/zset", "BZMPOP readraw in RESP3"): STOLEN,
-        ("unit/type/stream-cgroups", "Blocking XREADGROUP: key deleted"): OVERTAKEN,
-        ("unit/type/stream-cgroups", "Blocking XREADGROUP: key type changed with SET"): OVERTAKEN,
-        ("unit/type/stream-cgroups", "Blocking XREADGROUP: flushed DB"): OVERTAKEN,
-        ("unit/type/stream-cgroups", "Blocking XREAD: key type changed with SET"): OVERTAKEN,
-        ("unit/slowlog", "SLOWLOG - Some commands can redact sensitive fields"): ONE_SLOWLOG,
-        (
-            "unit/slowlog",
-            "SLOWLOG - Rewritten commands are logged as their original command",
-        ): ONE_SLOWLOG,
-        (
-            "unit/scripting",
-            "SCRIPT EXISTS - can detect already defined scripts?",
-        ): "EVAL without keys leaves its script at one node; it exists where all have it",
-        ("unit/scripting", "not enough good replicas"): LEFT_OVER,
-        ("unit/pause", "Test that client pause starts at the end of a transaction"): LEFT_OVER,
-        (
-            "unit/introspection",
-            "CONFIG sanity",
-        ): "CONFIG SET goes to each master, and only one of them can have the port",
-        (
-            "unit/bitops",
-            "SETBIT/BITFIELD only increase dirty when the value changed",
-        ): "INFO counts the changes of one node",
-    },
-}
-# Tests of "three" that leave a node in a state in which no further one can be run.
-CLUSTER_SKIPPED = {
-    "/script timeout": "a script without keys keeps its own node busy, not the transaction's",
-    "/^command stats for ": "INFO has the command statistics of one node",
-    "/^MONITOR ": "it shows the commands of one node",
-    "/^Keyspace notifications:": "each node tells of its own keys, to those subscribed there",
-}
-# Units that stop at the first of their tests, as all of them need it.
-CLUSTER_UNITS = {
-    "unit/tracking": "CLIENT TRACKING ... REDIRECT names a connection by its id, and each node has its own ids",
-}
 
 COLOUR = re.compile(r"\033\[[\d;]*m")
 EVENT = re.compile(r"^(?:\[(ok|err|ignore|skip|exception|TIMEOUT)\]: |Testing (\w+/\S+)$)", re.M)
@@ -278,19 +201,6 @@ def lay_out(source, folder):
     return folder
 
 
-def reason(cluster, key, text):
-    """Why the test can't pass there; None: it should."""
-    if key[:2] in CANNOT_PASS:
-        return CANNOT_PASS[key[:2]]
-    for kind in [kind for kind, masters in MASTERS.items() if masters <= cluster]:
-        if key[:2] in CLUSTER_TESTS[kind]:
-            return CLUSTER_TESTS[kind][key[:2]]
-        for word, why in CLUSTER_TEXTS[kind].items():
-            if word in text:
-                return why
-    return None
-
-
 class Suite:
     """What is run: the suite's source, the folder for its logs, the masters of the cluster (0: no
     cluster), the sides, and how clients reach the Redis behind the agents.
@@ -418,7 +328,11 @@ def compare(suite, options, units, in_full):
     tell_not_run(suite.source, results["direct"], units, in_full)
     found = suspects(results) if "through" in results else []
     texts = results["through"].texts if found else {}
-    excused = {key: reason(suite.cluster, key, texts.get(key, "")) for key in found}
+    excused = {
+        key: CANNOT_PASS.get(key[:2])
+        or cluster_differences.reason(suite.cluster, key, texts.get(key, ""))
+        for key in found
+    }
     excused = {key: why for key, why in excused.items() if why}
     found = [key for key in found if key not in excused]
     shared = [part for part in options if part not in units and part != "--single"]
@@ -443,14 +357,14 @@ def choose(parser, given, source):
             parser.error(f"--only {unit}: there is no such unit; there are {', '.join(every)}")
     units = given.only or [u for u in every if not (given.quick and u in SLOW_UNITS)]
     if given.cluster and not given.only:
-        for unit, why in CLUSTER_UNITS.items():
+        for unit, why in cluster_differences.UNITS.items():
             print(f"left out, on both sides: {unit}: {why}")
-        units = [unit for unit in units if unit not in CLUSTER_UNITS]
+        units = [unit for unit in units if unit not in cluster_differences.UNITS]
     options = ["--tags", "-slow"] if given.quick else []
     options += ["--singledb"] if given.singledb else []
     options += ["--cluster-mode"] if given.cluster else []
     if given.cluster == "three":
-        for test, why in CLUSTER_SKIPPED.items():
+        for test, why in cluster_differences.SKIPPED.items():
             print(f"left out, on both sides: {test}: {why}")
             options += ["--skiptest", test]
     if units != every:
@@ -474,7 +388,9 @@ def main():
     parser.add_argument(
         "--list-skipped", action="store_true", help="name each test that external mode leaves out"
     )
-    parser.add_argument("--cluster", choices=MASTERS, help="in the suite's cluster mode")
+    parser.add_argument(
+        "--cluster", choices=cluster_differences.MASTERS, help="in the suite's cluster mode"
+    )
     parser.add_argument("--upstream", choices=("dedicated", "shared"), default="dedicated")
     parser.add_argument("--direct-only", action="store_true", help="without agents: the baseline")
     given = parser.parse_args()
@@ -488,7 +404,9 @@ def main():
         modes += ["shared"] * (given.upstream == "shared")
         folder = foreign.results_folder("-".join(["redis", *modes]))
         sides = SIDES[:1] if given.direct_only else SIDES
-        suite = Suite(source, folder, MASTERS.get(given.cluster, 0), sides, given.upstream)
+        suite = Suite(
+            source, folder, cluster_differences.MASTERS.get(given.cluster, 0), sides, given.upstream
+        )
         passed, failed = compare(suite, options, units, given.list_skipped)
     except Failure as failure:
         print(f"FAILED  {failure}")
