@@ -56,6 +56,7 @@ void Admission::Release(std::string_view peer_address) {
   if (peer_address == kUnix) return;
   const auto known = sources_.find(SourceOf(peer_address));
   assert(known != sources_.end());
+  if (known == sources_.end()) return;  // a count that is off is better than an agent that crashes
   if (--known->second == 0) sources_.erase(known);
 }
 

@@ -88,13 +88,19 @@ void Socket::Handle::MaybeShutdown() {
   uv_shutdown(&shutdown, stream(), [](uv_shutdown_t*, int) {});
 }
 
-std::string Socket::Handle::PeerAddress() {
-  if (is_unix) return "unix";
+// The kernel forgets it when the peer resets the connection. Asked once, so that all hear the same.
+const std::string& Socket::Handle::PeerAddress() {
+  if (!peer.empty()) return peer;
   sockaddr_storage address{};
   int size = sizeof address;
-  if (uv_tcp_getpeername(&uv.tcp, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    return "unknown";
-  return FormatSockaddr(reinterpret_cast<const sockaddr*>(&address));
+  if (is_unix) {
+    peer = "unix";
+  } else if (uv_tcp_getpeername(&uv.tcp, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    peer = "unknown";
+  } else {
+    peer = FormatSockaddr(reinterpret_cast<const sockaddr*>(&address));
+  }
+  return peer;
 }
 
 void Socket::HandleCloser::operator()(Handle* handle) const { handle->Close(); }

@@ -60,7 +60,8 @@ class Socket {
   // Destroying the socket from now on resets the connection (RST) where the protocol has that.
   void ResetOnClose();
 
-  std::string peer_address() const;  // "127.0.0.1:1234", "unix"
+  // "127.0.0.1:1234", "unix"; "unknown" where the peer had left by the first call. Always the same.
+  std::string peer_address() const;
 
  private:
   struct HandleCloser {

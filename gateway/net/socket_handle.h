@@ -26,7 +26,7 @@ struct Socket::Handle final : TurnTask {
   void Flush();
   void MaybeShutdown();
   void Fail(int error);
-  std::string PeerAddress();
+  const std::string& PeerAddress();
 
   union {
     uv_tcp_t tcp;
@@ -41,6 +41,7 @@ struct Socket::Handle final : TurnTask {
   uv_shutdown_t shutdown{};
   bool writing = false, reading = false, shutdown_wanted = false, shutdown_begun = false;
   bool failed = false, closing = false, reset = false;
+  std::string peer;  // empty: nobody has asked
 
  private:
   Handle(Loop& l, bool u) : TurnTask(l, Order::kSockets), loop(l), is_unix(u) {}

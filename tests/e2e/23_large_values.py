@@ -7,6 +7,7 @@ import random
 import threading
 
 import scenario  # noqa: F401, finds tests/support
+from footprint import sanitized
 from harness import run_tests
 from processes import check, check_equal
 from wire import encode
@@ -20,12 +21,6 @@ def resident(pid):
     """Peak resident memory of a process, bytes (VmHWM)."""
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
-
-
-def sanitized(agent):
-    """True where a sanitizer's own memory would be counted."""
-    with open(f"/proc/{agent.pid}/maps", encoding="ascii", errors="replace") as file:
-        return "libasan" in file.read() or resident(agent.pid) > 150 * MB
 
 
 def test_64_mb_both_ways(scene):

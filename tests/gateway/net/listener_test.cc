@@ -82,6 +82,13 @@ class Scene {
       REQUIRE(connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
     }
   }
+  // The latest client's end is a reset.
+  void Reset() {
+    const linger at_once{1, 0};
+    REQUIRE(setsockopt(clients_.back(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+    close(clients_.back());
+    clients_.pop_back();
+  }
   // Until so many were accepted, or Stop.
   void Run(std::size_t until) {
     wanted = until;
@@ -182,6 +189,17 @@ TEST_CASE("an address that another one has is told apart") {
   REQUIRE(!none.ok());
   CHECK(!none.error().in_use);
   CHECK(none.error().sentence == "can't listen on 127.0.0.1:0: too many open files");
+}
+
+TEST_CASE("a peer's address stays the same when the peer resets the connection") {
+  Scene scene("127.0.0.1:0");
+  scene.Connect();
+  scene.Run(1);
+  REQUIRE(scene.accepted.size() == 1);
+  const std::string told = scene.accepted[0].peer_address();
+  CHECK(told.starts_with("127.0.0.1:"));
+  scene.Reset();
+  CHECK(scene.accepted[0].peer_address() == told);
 }
 
 }  // namespace
