@@ -22,8 +22,8 @@ class RecordAead {
  public:
   enum class Direction { kNone, kSeal, kOpen };
 
-  // From this size of a plaintext on it is at least as fast as libsodium, which is called once for a
-  // record where this takes four calls: on a processor with AVX-512 six to eight times as fast at
+  // From this size of a plaintext on it is at least as fast as libsodium, which is called once for
+  // a record where this takes four calls: on a processor with AVX-512 six to eight times as fast at
   // 16 KiB, but slower below 128 bytes (tests/bench/aead.cc).
   static constexpr std::size_t kMinPlaintext = 256;
 
