@@ -39,7 +39,8 @@
 // master, which is told MULTI and then what was queued. Commands without keys that come before go
 // to the home node, and are queued anew should the transaction be bound elsewhere: nothing of it
 // has been executed by then. Likewise when a slot moves before EXEC. If keys are watched, EXEC
-// then answers null, as if one of them had changed.
+// then answers null, as if one of them had changed. What its node refuses to queue is that node's
+// to tell at EXEC; what is refused here, or by a node that it has left, makes EXEC abort here.
 //
 //     NONE ─ MULTI ─▶ UNBOUND ─ command ─▶ BOUND (to the home node, or a slot) ─ EXEC, DISCARD ─▶
 //     NONE

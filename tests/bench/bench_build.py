@@ -1,5 +1,8 @@
-"""Builds programs of tests/bench, optimised, in build/bench."""
+"""What the scripts of tests/bench share: their programs, optimised, in build/bench, and how often
+one is run.
+"""
 
+import argparse
 import pathlib
 import shutil
 import subprocess
@@ -20,3 +23,13 @@ def build(*targets):
         if done.returncode:
             raise SystemExit(f"the build failed:\n{done.stdout[-4000:]}")
     return [BUILD / "bin" / target for target in targets]
+
+
+def wanted_runs(doc):
+    """--runs, of a script that has no other option; `doc`: what the script says of itself."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=7, help="how often each is measured (7)")
+    options = parser.parse_args()
+    if options.runs < 1:
+        parser.error("--runs: at least 1")
+    return options.runs

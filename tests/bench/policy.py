@@ -8,7 +8,6 @@ the median of each in nanoseconds and its ratio to 10 rules. The numbers are the
 ratios are what counts.
 """
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -17,7 +16,7 @@ import sys
 sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
-from bench_build import build
+from bench_build import build, wanted_runs
 
 
 def measure(program, runs):
@@ -37,13 +36,9 @@ def measure(program, runs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=7, help="how often each is measured (7)")
-    options = parser.parse_args()
-    if options.runs < 1:
-        parser.error("--runs: at least 1")
+    runs = wanted_runs(__doc__)
     (program,) = build("policy_decide")
-    times = measure(program, options.runs)
+    times = measure(program, runs)
     medians = {name: statistics.median(values) for name, values in times.items()}
     print(f"{'':24}{'ns':>8}  to 10 rules")
     for name, median in medians.items():

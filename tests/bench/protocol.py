@@ -9,7 +9,6 @@ times faster redwall is than hiredis's reader, once as it is used and once witho
 replies; the latter ratios are of the same run.
 """
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -18,7 +17,7 @@ import sys
 sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
-from bench_build import build
+from bench_build import build, wanted_runs
 
 READERS = {"Hiredis": "hiredis", "HiredisBare": "hiredis, no replies built"}
 
@@ -54,13 +53,9 @@ def print_figures(runs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=7, help="how often each is measured (7)")
-    options = parser.parse_args()
-    if options.runs < 1:
-        parser.error("--runs: at least 1")
+    runs = wanted_runs(__doc__)
     (program,) = build("protocol")
-    print_figures([measure(program) for _ in range(options.runs)])
+    print_figures([measure(program) for _ in range(runs)])
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ errors do they see?
     tests/compat/cluster_clients.py [--direct-only] [--quick | --operations N] [--seed N]
                                     [--run RUN] [CLIENT...]
 
-redis-py, redis-cli -c and, where Node.js and the npm registry are there, ioredis in two generations. Two runs of
-each: `reshard` moves 1,000 slots with their keys, and nothing may go wrong; `fail-over` kills a
-master, has its replica take over and lets it come back. There clients see errors, and Redis itself
-may lose what was acknowledged last: the direct run tells how many, for comparison. What must never
+redis-py, redis-cli -c and, where Node.js and the npm registry are there, ioredis in two
+generations. Two runs of each: `reshard` moves 1,000 slots with their keys, and nothing may go
+wrong; `fail-over` kills a master, has its replica take over and lets it come back. There clients
+see errors, and Redis itself may lose what was acknowledged last: the direct run tells how many, for comparison. What must never
 be is a wrong answer, or an error when all is well again. The binary is build/release/bin/redwall,
 or the one that REDWALL_BIN names. Exit status: 0 all well, 1 not, 2 bad usage.
 """

@@ -79,7 +79,7 @@ SKIPPED = {
 }
 # Units that stop at the first of their tests, as all of them need it.
 UNITS = {
-    "unit/tracking": "CLIENT TRACKING ... REDIRECT names a connection by its id, and each node has its own ids",
+    "unit/tracking": "CLIENT TRACKING ... REDIRECT names a connection by its id, which is a node's own",
 }
 
 

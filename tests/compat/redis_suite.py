@@ -17,8 +17,8 @@ difference, 1 a difference, 2 bad usage.
 With --cluster the suite runs in its own cluster mode, as Redis's CI runs it: directly on a node
 that has all slots, and through the single endpoint of a cluster of one such node, or of three
 masters that share the slots. There some tests ask for what several nodes can't do as one. They are
-shown with the reason (cluster_differences.py), and docs/cluster.md has the list; any other difference
-counts.
+shown with the reason (cluster_differences.py), and docs/cluster.md has the list; any other
+difference counts.
 
 With --upstream shared the route's clients share connections to Redis until they need their own. As
 the suite begins with SELECT 9, that goes with --singledb.

@@ -256,9 +256,7 @@ def test_without_descriptors_newcomers_wait_and_the_others_are_served(scene):
         preexec_fn=with_few,
     )
     client.wait_for_log(rf"have {few} file descriptors, and it needs \d+ .*: 500 for clients")
-    if sanitized(
-        client
-    ):  # it asks by a pipe whether memory is there, for which it has no descriptor
+    if sanitized(client):  # it asks by a pipe whether memory is there, and has no descriptor for it
         return
     address = client.addresses()[0]
     first = scene.wire(address)
