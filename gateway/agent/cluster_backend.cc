@@ -81,12 +81,7 @@ ClusterBackend::ClusterBackend(Setting setting, BackendHandler& handler)
 ClusterBackend::~ClusterBackend() { setting_.budget.used -= charged_; }
 
 // False: all clients together hold too much, and this one more than its share.
-bool ClusterBackend::Charge() {
-  proxy::Budget& budget = setting_.budget;
-  budget.used += router_.memory() - charged_;
-  charged_ = router_.memory();
-  return budget.used <= budget.limit || charged_ <= proxy::Budget::kFairShare;
-}
+bool ClusterBackend::Charge() { return setting_.budget.Charge(router_.memory(), charged_); }
 
 void ClusterBackend::OnMap(const std::shared_ptr<const proxy::ClusterMap>& map) {
   router_.OnMap(map);

@@ -122,12 +122,7 @@ void SharedBackend::OpenOwn() {
 }
 
 // False: all clients together hold too much, and this one more than its share.
-bool SharedBackend::Charge() {
-  proxy::Budget& budget = setting_.budget;
-  budget.used += client_.memory() - charged_;
-  charged_ = client_.memory();
-  return budget.used <= budget.limit || charged_ <= proxy::Budget::kFairShare;
-}
+bool SharedBackend::Charge() { return setting_.budget.Charge(client_.memory(), charged_); }
 
 // False: this object is no more.
 bool SharedBackend::Announce() {

@@ -87,12 +87,9 @@ void Conversation::GiveMemoryBack() {
 void Conversation::Charge() {
   constexpr std::size_t kSlotCost = sizeof(Slot) + 256;  // with a usual audit record
   if (environment_.budget == nullptr) return;
-  Budget& budget = *environment_.budget;
   const std::size_t held = held_.size() + withheld_.size() + queue_.size() * kSlotCost +
                            planned_ * sizeof(ExecPlan::Item);
-  budget.used += held - charged_;  // wraps around where it falls, and comes out right
-  charged_ = held;
-  if (budget.used > budget.limit && held > Budget::kFairShare && !finished_)
+  if (!environment_.budget->Charge(held, charged_) && !finished_)
     Fail("the memory for incomplete requests and missing replies (max_held_bytes) is used up");
 }
 

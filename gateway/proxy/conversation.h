@@ -69,6 +69,13 @@ struct Budget {
   static constexpr std::size_t kFairShare = 256 * 1024;
   std::size_t limit = 0;
   std::size_t used = 0;
+
+  // Somebody holds `held` now; `charged`: as of the last call, 0 at first. False: it is to end.
+  [[nodiscard]] bool Charge(std::size_t held, std::size_t& charged) {
+    used += held - charged;  // wraps around where it falls, and comes out right
+    charged = held;
+    return used <= limit || held <= kFairShare;
+  }
 };
 
 // Whoever can find out what a command is that the table doesn't have.

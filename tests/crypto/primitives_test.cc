@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/crypto/hex.h"
+#include "tests/crypto/rfc7539.h"
 
 namespace redwall::crypto {
 namespace {
@@ -137,16 +138,8 @@ TEST_CASE("the AEAD opens the message of RFC 7539, appendix A.5, and makes it ag
   const Bytes key = FromHex("1c9240a5eb55d38af333888604f6b5f0473917c1402b80099dca5cbc207075c0");
   const Bytes ad = FromHex("f33388860000000000004e91");
   const std::uint64_t nonce = 0x0807060504030201;  // 00000000 0102030405060708
-  const Bytes sealed = FromHex(
-      "64a0861575861af460f062c79be643bd5e805cfd345cf389f108670ac76c8cb2"
-      "4c6cfc18755d43eea09ee94e382d26b0bdb7b73c321b0100d4f03b7f355894cf"
-      "332f830e710b97ce98c8a84abd0b948114ad176e008d33bd60f982b1ff37c855"
-      "9797a06ef4f0ef61c186324e2b3506383606907b6a7c02b0f9f6157b53c867e4"
-      "b9166c767b804d46a59b5216cde7a4e99040c5a40433225ee282a1b0a06c523e"
-      "af4534d7f83fa1155b0047718cbc546a0d072b04b3564eea1b422273f548271a"
-      "0bb2316053fa76991955ebd63159434ecebb4e466dae5a1073a6727627097a10"
-      "49e617d91d361094fa68f0ff77987130305beaba2eda04df997b714d6c6f2c29"
-      "a6ad5cb4022b02709beead9d67890cbb22392336fea1851f38");
+  const Bytes sealed =
+      FromHex(std::string(kAppendixA5Ciphertext) + "eead9d67890cbb22392336fea1851f38");
   Bytes buffer = sealed;
   REQUIRE(AeadOpen(key, nonce, ad, buffer));
   const std::size_t size = sealed.size() - kTagSize;
